@@ -1,0 +1,95 @@
+"""May a namespace take this place in the tree?
+
+A move is a growth of the new ancestors by all that the subtree is charged. It is charged in both
+places until it is committed or lost. From a common ancestor on nothing changes, so the check ends
+there.
+"""
+
+from __future__ import annotations
+
+from quotatree.engine import explain
+from quotatree.engine.forest import Node
+from quotatree.engine.ledger import Ledger
+from quotatree.model.names import LABEL_PARENT, Namespace
+from quotatree.model.review import NamespaceReview
+from quotatree.model.verdict import Admit, Limit, Refuse, TryLater, Verdict, Wait
+
+
+def decide(ledger: Ledger, review: NamespaceReview, *, now: float, arrived: float) -> Verdict:
+    """Return the verdict on the parent that `review.new` names, having reserved a granted move."""
+    child, parent = review.new.name, review.new.parent
+    if parent is None or (review.old is not None and review.old.parent == parent):
+        return Admit(reserved=False)
+    if parent == child:
+        return Refuse(
+            message=f"namespace {child} cannot be its own parent: "
+            f"set label {LABEL_PARENT} to another namespace, or remove it"
+        )
+    if ledger.uid_of(parent) is None:
+        return _no_such_parent(ledger, child, parent, now=now, arrived=arrived)
+    node, target = ledger.forest.node(child), ledger.forest.node(parent)
+    if node in ledger.forest.above(target):
+        chain = explain.chain(ledger.forest.path(parent))
+        return Refuse(
+            message=f"namespace {child} cannot be put under {parent}: {parent} is itself below "
+            f"{child} ({chain}), which would make a cycle; move {parent} out of {child} first"
+        )
+    return _decide_move(ledger, review, target, now=now, arrived=arrived)
+
+
+def _no_such_parent(
+    ledger: Ledger, child: Namespace, parent: Namespace, *, now: float, arrived: float
+) -> Verdict:
+    """Wait for a parent that was created a moment ago: the watch may be behind the request."""
+    until = arrived + ledger.timing.hold
+    if now < until:
+        return Wait(until=until, limits=())
+    return Refuse(
+        message=f"namespace {child} names the parent {parent}, which does not exist: "
+        f"create namespace {parent} first, or correct label {LABEL_PARENT}"
+    )
+
+
+def _decide_move(
+    ledger: Ledger,
+    review: NamespaceReview,
+    target: Node,
+    *,
+    now: float,
+    arrived: float,
+) -> Verdict:
+    if review.old is None:
+        return Admit(reserved=False)
+    if ledger.uid_of(review.new.name) is None:
+        return TryLater(reason=f"namespace {review.new.name} is not known to the leader yet")
+    limits = obstacles(ledger, ledger.forest.node(review.new.name), target)
+    if limits:
+        until = arrived + ledger.timing.wait
+        if ledger.unsettled and now < until:
+            return Wait(until=until, limits=tuple(limits))
+        return Refuse(message=explain.move(review.new.name, target.name, limits))
+    if not review.dry_run:
+        base = review.old.resource_version
+        ledger.reserve_move(review.new.name, target.name, base=base, now=now)
+    return Admit(reserved=not review.dry_run)
+
+
+def obstacles(ledger: Ledger, node: Node, target: Node) -> list[Limit]:
+    """Return every new ancestor without room for the charge of `node`."""
+    shared = common_ancestor(ledger, node, target)
+    return [
+        limit
+        for scopes, book in node.books.items()
+        for limit in ledger.forest.obstacles(target, scopes, book.charges(), below=shared)
+    ]
+
+
+def common_ancestor(ledger: Ledger, node: Node, target: Node) -> Node | None:
+    """Return the nearest node that both are charged to, None when they are in two trees."""
+    if node.parent is None:
+        return None
+    old = set(ledger.forest.path(node.parent.name))
+    for name in ledger.forest.path(target.name):
+        if name in old:
+            return ledger.forest.node(name)
+    return None

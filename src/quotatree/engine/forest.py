@@ -1,0 +1,428 @@
+"""The forest of charges: who is whose child, and what each namespace is charged.
+
+For every namespace a, resource r and scope set, with exact integers of 10⁻⁹::
+
+    gross(a)  = held(a) + Σ charge(c)   over the children c of a
+    charge(a) = max(guaranteed(a), gross(a))
+
+Growth by d at n raises `charge(n)` by ``max(0, d − slack(n))`` with ``slack(a) = charge(a) −
+gross(a)``, and so on upwards: the slack of the levels passed adds up, since each of them absorbs
+its part before anything reaches the next. Hence along the path n = a₀, a₁, … to the root::
+
+    available(n) = min over k with a hard at aₖ of
+                   Σ_{i≤k} slack(aᵢ) + max(0, hard(aₖ) − charge(aₖ))
+
+One mutable object with one writer. Numbers are kept incrementally: a change costs one walk to the
+root, and stops where a guarantee absorbs it. `engine.rollup` computes the same from scratch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from quotatree.model.names import Namespace, ResourceName
+from quotatree.model.scope import ScopeSet
+from quotatree.model.verdict import Limit
+
+Amounts = dict[str, int]
+"""Resource name to integer of 10⁻⁹; absent means zero."""
+
+NOTHING: Final[Mapping[str, int]] = {}
+
+
+class Book:
+    """The numbers of one namespace in one scope set.
+
+    Bare integers on purpose: these are read and written for every level of every decision.
+    """
+
+    __slots__ = ("gross", "guaranteed", "hard", "held")
+
+    def __init__(self) -> None:
+        self.hard: Mapping[str, int] = NOTHING
+        self.guaranteed: Mapping[str, int] = NOTHING
+        self.held: Amounts = {}
+        self.gross: Amounts = {}
+
+    def charge(self, resource: str) -> int:
+        """Return what the parent is charged for this subtree."""
+        return max(self.guaranteed.get(resource, 0), self.gross.get(resource, 0))
+
+    def charges(self) -> Amounts:
+        """Return every non-zero charge."""
+        found = {r: self.charge(r) for r in (*self.gross, *self.guaranteed)}
+        return {r: amount for r, amount in found.items() if amount}
+
+
+class Node:
+    """A namespace in the forest; `exists` is False for a parent that is only named so far."""
+
+    __slots__ = ("books", "children", "declared", "exists", "ghosts", "name", "parent")
+
+    def __init__(self, name: Namespace) -> None:
+        self.name = name
+        self.exists = False
+        self.declared: Namespace | None = None
+        self.parent: Node | None = None
+        self.ghosts: tuple[Node, ...] = ()
+        self.children: set[Namespace] = set()
+        self.books: dict[ScopeSet, Book] = {}
+
+    def book(self, scopes: ScopeSet) -> Book:
+        """Return the book of a scope set, made when first asked for."""
+        book = self.books.get(scopes)
+        if book is None:
+            book = self.books[scopes] = Book()
+        return book
+
+    def uppers(self) -> Iterator[Node]:
+        """Yield the nodes that this one is charged to: its parent, and those it may move to."""
+        if self.parent is not None:
+            yield self.parent
+        yield from self.ghosts
+
+
+class Forest:
+    """All namespaces, linked by their declared parents, with their charges."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[Namespace, Node] = {}
+        self._cut: set[Namespace] = set()
+        self._ghosted: set[Namespace] = set()
+
+    # -- topology ---------------------------------------------------------------------------
+
+    def node(self, name: Namespace) -> Node:
+        """Return the node of a namespace, made as "only named so far" when unknown."""
+        node = self._nodes.get(name)
+        if node is None:
+            node = self._nodes[name] = Node(name)
+        return node
+
+    def get(self, name: Namespace) -> Node | None:
+        """Return the node of a namespace, None when nobody ever named it."""
+        return self._nodes.get(name)
+
+    def nodes(self) -> Iterable[Node]:
+        """Return all nodes, in no particular order."""
+        return self._nodes.values()
+
+    def path(self, name: Namespace) -> tuple[Namespace, ...]:
+        """Return the namespace and its ancestors, the root last."""
+        found: list[Namespace] = []
+        node = self._nodes.get(name)
+        while node is not None:
+            found.append(node.name)
+            node = node.parent
+        return tuple(found)
+
+    def above(self, node: Node) -> set[Node]:
+        """Return the node and everything that it is charged to, pending moves included."""
+        found: set[Node] = set()
+        pending = [node]
+        while pending:
+            current = pending.pop()
+            if current not in found:
+                found.add(current)
+                pending.extend(current.uppers())
+        return found
+
+    def subtree(self, name: Namespace) -> Iterator[Namespace]:
+        """Yield the namespace and all below it, parents before children, siblings by name."""
+        pending = [name]
+        while pending:
+            current = pending.pop()
+            yield current
+            node = self._nodes.get(current)
+            if node is not None:
+                pending.extend(sorted(node.children, reverse=True))
+
+    def cycle_of(self, name: Namespace) -> tuple[Namespace, ...]:
+        """Return the members of the cycle of declared parents that `name` is on, else nothing."""
+        seen: list[Namespace] = []
+        current: Namespace | None = name
+        while current is not None and current not in seen:
+            seen.append(current)
+            node = self._nodes.get(current)
+            current = node.declared if node is not None else None
+        return tuple(seen) if current == name else ()
+
+    def declare(self, name: Namespace, parent: Namespace | None) -> None:
+        """Say that `name` exists and names `parent`.
+
+        A cycle is cut at its least member, whatever the order in which its edges came, so that
+        two replicas see the same forest.
+        """
+        node = self.node(name)
+        node.exists = True
+        if node.declared == parent:
+            return
+        node.declared = parent
+        self._relink(name)
+
+    def remove(self, name: Namespace) -> None:
+        """Forget a namespace that is gone: what it held goes, its children keep naming it.
+
+        Its limits stay: they come and go with their TreeQuotas, whose events may be ahead.
+        """
+        node = self._nodes.get(name)
+        if node is None:
+            return
+        self.unghost(node)
+        for scopes in list(node.books):
+            self.set_held(node, scopes, {})
+        node.exists = False
+        if node.declared is not None:
+            node.declared = None
+            self._relink(name)
+        self._drop_if_unused(node)
+
+    def _relink(self, name: Namespace) -> None:
+        cycle = self.cycle_of(name)
+        suspects = self._cut | {name} | ({min(cycle)} if cycle else set())
+        wanted = {member: self._effective(member) for member in suspects}
+        self._cut = {m for m, parent in wanted.items() if parent is None and self.node(m).declared}
+        current = {member: self.node(member).parent for member in wanted}
+        changed = {m: p for m, p in wanted.items() if p != _name(current[m])}
+        ghosts = self._lift_ghosts() if changed else []
+        for member in changed:  # first apart, then together: no cycle in between
+            self._link(self.node(member), None)
+        for member, parent in changed.items():
+            if parent is not None:
+                self._link(self.node(member), self.node(parent))
+        for node, target in ghosts:
+            self.ghost(node, target)
+
+    def _lift_ghosts(self) -> list[tuple[Node, Node]]:
+        """Take all double charging away for the time of a change; returns it."""
+        lifted = []
+        for name in list(self._ghosted):
+            node = self.node(name)
+            lifted += [(node, target) for target in node.ghosts]
+            self.unghost(node)
+        return lifted
+
+    def _effective(self, name: Namespace) -> Namespace | None:
+        cycle = self.cycle_of(name)
+        return None if cycle and min(cycle) == name else self.node(name).declared
+
+    def _link(self, node: Node, parent: Node | None) -> None:
+        old = node.parent
+        if old is parent:
+            return
+        if old is not None:
+            self._charge(old, node, sign=-1)
+            old.children.discard(node.name)
+        node.parent = parent
+        if parent is not None:
+            parent.children.add(node.name)
+            self._charge(parent, node, sign=1)
+        if old is not None:
+            self._drop_if_unused(old)
+
+    def _drop_if_unused(self, node: Node) -> None:
+        if node.exists or node.children or node.parent is not None:
+            return
+        if not any(book.hard or book.guaranteed for book in node.books.values()):
+            self._nodes.pop(node.name, None)
+
+    def ghost(self, node: Node, target: Node) -> None:
+        """Charge `node` to `target` too, until a move is committed or lost.
+
+        A move that has become a cycle meanwhile charges nothing: if it is committed, it is cut.
+        """
+        if node in self.above(target):
+            return
+        node.ghosts = (*node.ghosts, target)
+        self._ghosted.add(node.name)
+        self._charge(target, node, sign=1)
+
+    def unghost(self, node: Node) -> None:
+        """End all double charging of `node`."""
+        ghosts, node.ghosts = node.ghosts, ()
+        self._ghosted.discard(node.name)
+        for target in ghosts:
+            self._charge(target, node, sign=-1)
+
+    # -- charges ----------------------------------------------------------------------------
+
+    def _charge(self, upper: Node, node: Node, *, sign: int) -> None:
+        for scopes, book in node.books.items():
+            self._shift(upper, scopes, {r: sign * a for r, a in book.charges().items()})
+
+    def _shift(self, node: Node, scopes: ScopeSet, deltas: Mapping[str, int]) -> None:
+        """Add `deltas` to gross(node) and carry what comes through to everyone above."""
+        current: Node | None = node
+        while current is not None and deltas:
+            book = current.book(scopes)
+            gross, guaranteed = book.gross, book.guaranteed
+            through: Amounts = {}
+            for resource, delta in deltas.items():
+                before = gross.get(resource, 0)
+                after = before + delta
+                if after:
+                    gross[resource] = after
+                else:
+                    gross.pop(resource, None)
+                floor = guaranteed.get(resource, 0)
+                change = max(floor, after) - max(floor, before)
+                if change:
+                    through[resource] = change
+            deltas = through
+            for target in current.ghosts:
+                self._shift(target, scopes, deltas)
+            current = current.parent
+
+    def set_held(self, node: Node, scopes: ScopeSet, held: Amounts) -> None:
+        """Set what the namespace itself holds; keys with zero may be left out."""
+        book = node.book(scopes)
+        old = book.held
+        deltas = {r: held.get(r, 0) - old.get(r, 0) for r in {**old, **held}}
+        book.held = held
+        self._shift(node, scopes, {r: d for r, d in deltas.items() if d})
+
+    def set_limits(
+        self,
+        node: Node,
+        scopes: ScopeSet,
+        *,
+        hard: Mapping[str, int],
+        guaranteed: Mapping[str, int],
+    ) -> None:
+        """Set the ceiling and the guarantee in force; whether a guarantee fits is asked before."""
+        book = node.book(scopes)
+        book.hard = hard or NOTHING
+        self._set_guarantee(node, book, guaranteed, scopes=scopes)
+        self._drop_if_unused(node)
+
+    def _set_guarantee(
+        self, node: Node, book: Book, guaranteed: Mapping[str, int], *, scopes: ScopeSet
+    ) -> None:
+        if book.guaranteed == guaranteed:
+            return
+        before = book.charges()
+        book.guaranteed = guaranteed or NOTHING
+        after = book.charges()
+        deltas = {r: after.get(r, 0) - before.get(r, 0) for r in {**before, **after}}
+        moved = {r: d for r, d in deltas.items() if d}
+        for upper in node.uppers():
+            self._shift(upper, scopes, moved)
+
+    # -- questions --------------------------------------------------------------------------
+
+    def obstacles(
+        self,
+        node: Node,
+        scopes: ScopeSet,
+        growth: Mapping[str, int],
+        *,
+        below: Node | None = None,
+    ) -> list[Limit]:
+        """Return every level that growth of `node` by `growth` would take above its hard.
+
+        Nearest first; empty means that it fits. The walk ends before `below`, for moves that
+        change nothing from a common ancestor on. Only growth of a charge can be refused, so a
+        level that is already exceeded refuses only what comes through to it.
+        """
+        found: list[Limit] = []
+        pending: list[tuple[Node | None, Mapping[str, int]]] = [(node, growth)]
+        while pending:
+            current, deltas = pending.pop()
+            while current is not None and current is not below and deltas:
+                deltas = _climb(current, scopes, deltas, found=found)
+                pending.extend((ghost, deltas) for ghost in current.ghosts)
+                current = current.parent
+        return found
+
+    def guarantee_obstacles(
+        self, node: Node, scopes: ScopeSet, guaranteed: Mapping[str, int]
+    ) -> list[Limit]:
+        """Return every level without room for a greater guarantee of `node`."""
+        book = node.book(scopes)
+        growth = {r: g - book.charge(r) for r, g in guaranteed.items() if g > book.charge(r)}
+        own = [
+            Limit(
+                ancestor=node.name,
+                resource=ResourceName(r),
+                requested=d,
+                charged=book.charge(r),
+                hard=book.hard[r],
+            )
+            for r, d in growth.items()
+            if r in book.hard and book.charge(r) + d > book.hard[r]
+        ]
+        above = [self.obstacles(upper, scopes, growth) for upper in node.uppers()]
+        return own + [limit for limits in above for limit in limits]
+
+    def available(self, node: Node, scopes: ScopeSet, resource: str) -> int | None:
+        """Return the largest growth of `node` that fits now, None when nothing limits it."""
+        room: int | None = None
+        pending: list[tuple[Node | None, int]] = [(node, 0)]
+        while pending:
+            current, slack = pending.pop()
+            while current is not None:
+                book = current.books.get(scopes)
+                if book is not None:
+                    charge = book.charge(resource)
+                    slack += charge - book.gross.get(resource, 0)
+                    hard = book.hard.get(resource)
+                    if hard is not None:
+                        here = slack + max(0, hard - charge)
+                        room = here if room is None else min(room, here)
+                pending.extend((ghost, slack) for ghost in current.ghosts)
+                current = current.parent
+        return room
+
+    def ceilings(self, name: Namespace, scopes: ScopeSet) -> dict[str, int | None]:
+        """Return every key that `name` or an ancestor limits or guarantees, with its least hard.
+
+        None stands for a key that is only guaranteed: it has to be measured, not limited.
+        """
+        found: dict[str, int | None] = {}
+        node = self._nodes.get(name)
+        while node is not None:
+            book = node.books.get(scopes)
+            if book is not None:
+                for resource, hard in book.hard.items():
+                    known = found.get(resource)
+                    found[resource] = hard if known is None else min(known, hard)
+                for resource in book.guaranteed:
+                    found.setdefault(resource, None)
+            node = node.parent
+        return found
+
+
+def _name(node: Node | None) -> Namespace | None:
+    return None if node is None else node.name
+
+
+def _climb(
+    node: Node, scopes: ScopeSet, deltas: Mapping[str, int], *, found: list[Limit]
+) -> Mapping[str, int]:
+    """Return what of `deltas` comes through `node`, noting in `found` where it refuses."""
+    book = node.books.get(scopes)
+    if book is None:
+        return deltas
+    gross, guaranteed, hard = book.gross, book.guaranteed, book.hard
+    through: Amounts = {}
+    for resource, delta in deltas.items():
+        before = gross.get(resource, 0)
+        after = before + delta
+        floor = guaranteed.get(resource, 0)
+        if floor:
+            before, after = max(floor, before), max(floor, after)
+        if after > before:
+            through[resource] = after - before
+            ceiling = hard.get(resource)
+            if ceiling is not None and after > ceiling:
+                found.append(
+                    Limit(
+                        ancestor=node.name,
+                        resource=ResourceName(resource),
+                        requested=after - before,
+                        charged=before,
+                        hard=ceiling,
+                    )
+                )
+    return through

@@ -1,0 +1,384 @@
+"""The ledger: what every namespace holds, and what is spoken for but not yet seen.
+
+For each managed ResourceQuota an *account* keeps the last committed state and the reservations of
+`engine.reservation`. ::
+
+    held(n) = max(committed used, slice, every reservation's used)      resource by resource
+
+It never undercounts: a grant counts from its answer until an event shows what became of it; usage
+falls only when a committed event says so; an older resourceVersion is ignored; a managed quota
+that is gone releases nothing, since the pods it counted are still there: the charge goes with the
+Namespace. A growth that the native controller reports is truth: recorded, never refused.
+
+No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from quotatree.engine.forest import NOTHING, Amounts, Forest, Node
+from quotatree.engine.reservation import Happening, Reservation, State, Timing
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import ManagedQuota, ObservedNamespace
+from quotatree.model.scope import ScopeSet
+from quotatree.model.verdict import Limit
+
+AccountKey = tuple[Namespace, ScopeSet]
+
+
+class Account:
+    """One managed ResourceQuota as the ledger knows it."""
+
+    __slots__ = (
+        "epoch",
+        "quota",
+        "reservations",
+        "resource_version",
+        "slice",
+        "tightened_at",
+        "uid",
+        "used",
+    )
+
+    def __init__(self) -> None:
+        self.quota = ""
+        self.uid = Uid("")
+        self.resource_version = 0
+        self.epoch: int | None = None
+        self.used: Mapping[str, int] = NOTHING
+        self.slice: Mapping[str, int] = NOTHING
+        self.reservations: list[Reservation] = []
+        self.tightened_at: float | None = None
+
+    def settled(self) -> Amounts:
+        """Return what the namespace holds by committed facts alone."""
+        held = dict(self.used)
+        _raise_to(held, self.slice)
+        return held
+
+    def held(self, *, but: State | None = None) -> Amounts:
+        """Return what the namespace holds, reservations included, those in state `but` left out."""
+        held = self.settled()
+        for reservation in self.reservations:
+            if reservation.state is not but:
+                _raise_to(held, reservation.used)
+        return held
+
+
+@dataclass(slots=True, kw_only=True)
+class Move:
+    """A granted change of parent that is not committed yet."""
+
+    target: Namespace
+    reservation: Reservation
+
+
+class Ledger:
+    """The accounts of the whole forest; one writer.
+
+    `epoch` is the fence of this writer: it grants only on objects that carry it. `on_change` is
+    called with the namespace whenever something may have freed room.
+    """
+
+    def __init__(
+        self,
+        *,
+        epoch: int,
+        timing: Timing | None = None,
+        on_change: Callable[[Namespace], None] | None = None,
+    ) -> None:
+        self.epoch = epoch
+        self.timing = timing or Timing()
+        self.forest = Forest()
+        self.unsettled: set[AccountKey] = set()
+        self.moves: dict[Namespace, list[Move]] = {}
+        self._accounts: dict[AccountKey, Account] = {}
+        self._tightened: set[AccountKey] = set()
+        self._uids: dict[Namespace, Uid] = {}
+        self._versions: dict[Namespace, int] = {}
+        self._on_change = on_change or _nobody
+
+    # -- facts: namespaces --------------------------------------------------------------------
+
+    def observe_namespace(self, seen: ObservedNamespace) -> bool:
+        """Take in a Namespace as committed; returns whether its place in the tree is new."""
+        if seen.resource_version <= self._versions.get(seen.name, 0):
+            return False
+        known = self._uids.get(seen.name)
+        if known is not None and known != seen.uid:
+            self.forget_namespace(seen.name)
+        self._uids[seen.name] = seen.uid
+        self._versions[seen.name] = seen.resource_version
+        moved = self._settle_moves(seen.name, seen.resource_version)
+        node = self.forest.node(seen.name)
+        if node.exists and node.declared == seen.parent and not moved:
+            return False
+        self.forest.declare(seen.name, seen.parent)
+        self._on_change(seen.name)
+        return True
+
+    def forget_namespace(self, name: Namespace) -> None:
+        """Release everything of a Namespace that is gone from the API server."""
+        self._uids.pop(name, None)
+        self._versions.pop(name, None)
+        self.moves.pop(name, None)
+        node = self.forest.get(name)
+        if node is None:
+            return
+        for scopes in list(node.books):
+            self._accounts.pop((name, scopes), None)
+            self.unsettled.discard((name, scopes))
+        self.forest.remove(name)
+        self._on_change(name)
+
+    def uid_of(self, name: Namespace) -> Uid | None:
+        """Return the UID of a Namespace that exists, None when it does not."""
+        return self._uids.get(name)
+
+    def _settle_moves(self, name: Namespace, resource_version: int) -> bool:
+        moves = self.moves.get(name)
+        if not moves:
+            return False
+        left = [m for m in moves if m.reservation.base >= resource_version]
+        node = self.forest.node(name)
+        self.forest.unghost(node)
+        if left:
+            self.moves[name] = left
+            for move in left:
+                self.forest.ghost(node, self.forest.node(move.target))
+        else:
+            del self.moves[name]
+        return len(left) < len(moves)
+
+    def reserve_move(self, name: Namespace, target: Namespace, *, base: int, now: float) -> None:
+        """Charge `name` to `target` too, until an event shows whether the move was committed."""
+        deadline = now + self.timing.touch_after
+        grant = Reservation(state=State.PENDING, base=base, used={}, deadline=deadline)
+        self.moves.setdefault(name, []).append(Move(target=target, reservation=grant))
+        self.forest.ghost(self.forest.node(name), self.forest.node(target))
+
+    # -- facts: limits ------------------------------------------------------------------------
+
+    def set_limits(
+        self,
+        name: Namespace,
+        scopes: ScopeSet,
+        *,
+        hard: Mapping[str, int],
+        guaranteed: Mapping[str, int],
+    ) -> None:
+        """Put a ceiling and a guarantee in force; a lowered limit holds from here on."""
+        self.forest.set_limits(self.forest.node(name), scopes, hard=hard, guaranteed=guaranteed)
+        self._on_change(name)
+
+    # -- facts: managed quotas ----------------------------------------------------------------
+
+    def observe(self, seen: ManagedQuota) -> bool:
+        """Take in a managed ResourceQuota as committed; returns False for what is not news.
+
+        Keys without a measured use (a new object, a spec edited by hand) keep their last one for
+        as long as the tree limits them.
+        """
+        key = (seen.namespace, seen.scopes)
+        account = self._accounts.get(key)
+        if account is None:
+            account = self._accounts[key] = Account()
+        if seen.resource_version <= account.resource_version:
+            return False
+        used = seen.used.nanos()
+        if not account.used.keys() <= used.keys():
+            used = self._keep_unmeasured(key, account.used, used)
+        account.quota = seen.name
+        account.uid = seen.uid
+        account.resource_version = seen.resource_version
+        account.epoch = seen.epoch
+        account.used = used
+        account.slice = seen.slice.nanos()
+        self._happen(account, Happening.NEWER, above=seen.resource_version)
+        self._post(key, account)
+        return True
+
+    def quota_gone(self, name: Namespace, scopes: ScopeSet) -> None:
+        """Take in that a managed ResourceQuota was deleted: nothing is released by that.
+
+        Only where the Namespace is gone too (its own event came first) is the account dropped.
+        """
+        if name in self._uids:
+            return
+        self._accounts.pop((name, scopes), None)
+        self.unsettled.discard((name, scopes))
+        node = self.forest.get(name)
+        if node is not None:
+            self.forest.set_held(node, scopes, {})
+
+    def _keep_unmeasured(
+        self, key: AccountKey, old: Mapping[str, int], new: Mapping[str, int]
+    ) -> Amounts:
+        name, scopes = key
+        wanted = self.forest.ceilings(name, scopes)
+        kept = {r: a for r, a in old.items() if r not in new and r in wanted}
+        return {**kept, **new}
+
+    def _happen(self, account: Account, happening: Happening, *, above: int | None = None) -> None:
+        """Let something happen to the account's reservations with a base below `above`."""
+        account.reservations = [
+            r
+            for r in account.reservations
+            if (above is not None and r.base >= above) or r.step(happening) is not State.SETTLED
+        ]
+
+    def _post(self, key: AccountKey, account: Account) -> None:
+        """Bring the account's holding into the forest."""
+        name, scopes = key
+        node = self.forest.node(name)
+        before = node.book(scopes).held
+        after = account.held()
+        self.forest.set_held(node, scopes, after)
+        if account.reservations:
+            self.unsettled.add(key)
+        else:
+            self.unsettled.discard(key)
+        if any(after.get(r, 0) < amount for r, amount in before.items()):
+            self._on_change(name)
+
+    def account(self, name: Namespace, scopes: ScopeSet) -> Account | None:
+        """Return the account of a managed ResourceQuota, None when none was ever seen."""
+        return self._accounts.get((name, scopes))
+
+    def accounts(self) -> Iterable[tuple[AccountKey, Account]]:
+        """Return all accounts."""
+        return self._accounts.items()
+
+    def obstacles(self, key: AccountKey, used: Mapping[str, int]) -> list[Limit]:
+        """Return every level that would not let the usage of an account become `used`.
+
+        Its own hold is no excuse and no obstacle: it is put aside while this is asked, so that a
+        limit which was lowered since holds for the retry too.
+        """
+        account = self._accounts[key]
+        node = self.forest.node(key[0])
+        aside = any(r.state is State.HELD for r in account.reservations)
+        if aside:
+            self.forest.set_held(node, key[1], account.held(but=State.HELD))
+        held = node.book(key[1]).held
+        growth = {r: a - held.get(r, 0) for r, a in used.items() if a > held.get(r, 0)}
+        limits = self.forest.obstacles(node, key[1], growth)
+        if aside:
+            self.forest.set_held(node, key[1], account.held())
+        return limits
+
+    # -- reservations -------------------------------------------------------------------------
+
+    def reserve(self, key: AccountKey, used: Mapping[str, int], *, base: int, now: float) -> None:
+        """Count `used` as held from now on; it takes the place of a hold."""
+        account = self._accounts[key]
+        self._happen(account, Happening.GRANTED)
+        deadline = now + self.timing.touch_after
+        account.reservations.append(
+            Reservation(state=State.PENDING, base=base, used=dict(used), deadline=deadline)
+        )
+        self._post(key, account)
+
+    def hold(self, key: AccountKey, used: Mapping[str, int], *, base: int, now: float) -> None:
+        """Keep room up to `used` for the retry that follows a tightening."""
+        account = self._accounts[key]
+        deadline = now + self.timing.hold
+        account.reservations.append(
+            Reservation(state=State.HELD, base=base, used=dict(used), deadline=deadline)
+        )
+        account.tightened_at = now
+        self._tightened.add(key)
+        self._post(key, account)
+
+    def release_hold(self, key: AccountKey) -> None:
+        """Give the held room back: the tightening lost, or there was none."""
+        account = self._accounts.get(key)
+        if account is not None:
+            account.reservations = [r for r in account.reservations if r.state is not State.HELD]
+            self._post(key, account)
+
+    def expire(self, now: float) -> tuple[list[AccountKey], list[Namespace]]:
+        """Let time happen; returns the managed quotas and the namespaces to touch.
+
+        Their deadlines are set anew, so that a touch which fails is asked for again.
+        """
+        quotas = [key for key in list(self.unsettled) if self._expire_account(key, now)]
+        namespaces = [
+            name
+            for name, moves in self.moves.items()
+            if self._any_overdue([move.reservation for move in moves], now)
+        ]
+        return quotas, namespaces
+
+    def _expire_account(self, key: AccountKey, now: float) -> bool:
+        account = self._accounts[key]
+        due = [r for r in account.reservations if r.deadline <= now]
+        if not due:
+            return False
+        touch = self._any_overdue(due, now)
+        account.reservations = [r for r in account.reservations if r.state is not State.SETTLED]
+        self._post(key, account)
+        return touch
+
+    def _any_overdue(self, reservations: Iterable[Reservation], now: float) -> bool:
+        """Let time happen to each of them; returns whether one asks for a touch."""
+        return sum(self._overdue(reservation, now) for reservation in reservations) > 0
+
+    def _overdue(self, reservation: Reservation, now: float) -> bool:
+        if reservation.deadline > now:
+            return False
+        reservation.deadline = now + self.timing.touch_after
+        return reservation.step(Happening.TIME) is State.OVERDUE
+
+    def loosen(self, now: float) -> list[Namespace]:
+        """End the tightenings that are old enough; returns whose `status.hard` may rise again."""
+        due = [key for key in self._tightened if self._is_old(key, now)]
+        for key in due:
+            self._tightened.discard(key)
+            account = self._accounts.get(key)
+            if account is not None:
+                account.tightened_at = None
+        return [name for name, _ in due]
+
+    def _is_old(self, key: AccountKey, now: float) -> bool:
+        account = self._accounts.get(key)
+        if account is None or account.tightened_at is None:
+            return True
+        return account.tightened_at + self.timing.tightened <= now
+
+    def unsettled_under(self, ancestor: Namespace, resource: str, *, asking: AccountKey) -> int:
+        """Return how much of the charge of `ancestor` may still vanish, at the most.
+
+        What the asking account itself has in flight makes no room for it. Guarantees may absorb a part of it, so this is an upper bound: it decides whether to wait
+        a moment, never whether to grant.
+        """
+        total = 0
+        scopes = asking[1]
+        target = self.forest.node(ancestor)
+        for key in self.unsettled - {asking}:
+            if key[1] == scopes and target in self.forest.above(self.forest.node(key[0])):
+                account = self._accounts[key]
+                total += account.held().get(resource, 0) - account.settled().get(resource, 0)
+        return total + sum(self._moving(name, scopes, resource) for name in self._movers(target))
+
+    def _movers(self, target: Node) -> Iterator[Namespace]:
+        for name, moves in self.moves.items():
+            for move in moves:
+                if target in self.forest.above(self.forest.node(move.target)):
+                    yield name
+
+    def _moving(self, name: Namespace, scopes: ScopeSet, resource: str) -> int:
+        book = self.forest.node(name).books.get(scopes)
+        return 0 if book is None else book.charge(resource)
+
+
+def _raise_to(held: Amounts, other: Mapping[str, int]) -> None:
+    for resource, amount in other.items():
+        if amount > held.get(resource, 0):
+            held[resource] = amount
+
+
+def _nobody(name: Namespace) -> None:
+    """Nobody listens."""

@@ -1,0 +1,120 @@
+"""TreeQuotas to limits in force: ceilings at once, guarantees when every ancestor has room.
+
+Several TreeQuotas on one namespace count as one: the least hard, the greatest guarantee. A
+guarantee takes effect all at once or not at all; until then what was in force before stays, as
+far as it is still asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from quotatree.engine.forest import Amounts
+from quotatree.engine.ledger import AccountKey, Ledger
+from quotatree.model.names import Namespace, QuotaName
+from quotatree.model.quota import Quota
+from quotatree.model.scope import ScopeSet
+from quotatree.model.verdict import Limit
+
+
+class Limits:
+    """The TreeQuotas of the forest, and which of their guarantees still wait."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._quotas: dict[Namespace, dict[QuotaName, Quota]] = {}
+        self._waiting: dict[AccountKey, Amounts] = {}
+
+    def quotas(self, name: Namespace) -> tuple[Quota, ...]:
+        """Return the TreeQuotas of a namespace, by name."""
+        found = self._quotas.get(name, {})
+        return tuple(found[key] for key in sorted(found))
+
+    def all(self) -> Iterable[Quota]:
+        """Return all TreeQuotas."""
+        return (quota for found in self._quotas.values() for quota in found.values())
+
+    def put(self, quota: Quota) -> bool:
+        """Take in a TreeQuota; returns whether its spec is news."""
+        known = self._quotas.get(quota.namespace, {}).get(quota.name)
+        self._quotas.setdefault(quota.namespace, {})[quota.name] = quota
+        if known is not None and known.uid == quota.uid and known.generation == quota.generation:
+            return False
+        scopes = {quota.scopes} if known is None else {quota.scopes, known.scopes}
+        self._apply(quota.namespace, scopes, first=known is None)
+        return True
+
+    def drop(self, quota: Quota) -> bool:
+        """Take in that a TreeQuota is gone; returns whether it was known."""
+        found = self._quotas.get(quota.namespace, {})
+        known = found.pop(quota.name, None)
+        if known is None:
+            return False
+        if not found:
+            del self._quotas[quota.namespace]
+        self._apply(quota.namespace, {known.scopes}, first=False)
+        return True
+
+    def _apply(self, name: Namespace, scope_sets: Iterable[ScopeSet], *, first: bool) -> None:
+        for scopes in scope_sets:
+            quotas = [q for q in self.quotas(name) if q.scopes == scopes]
+            hard = least(q.hard.nanos() for q in quotas)
+            wanted = greatest(q.guaranteed.nanos() for q in quotas)
+            force: Mapping[str, int] = self._ledger.forest.node(name).book(scopes).guaranteed
+            if first:
+                force = greatest([force, *(q.granted.nanos() for q in quotas)])
+            kept = {r: min(a, force[r]) for r, a in wanted.items() if force.get(r)}
+            self._ledger.set_limits(name, scopes, hard=hard, guaranteed=kept)
+            if kept == wanted:
+                self._waiting.pop((name, scopes), None)
+            else:
+                self._waiting[name, scopes] = wanted
+
+    def settle(self) -> list[AccountKey]:
+        """Put every waiting guarantee in force that fits now; returns whose did.
+
+        In the order in which they were asked for, so that equal histories end equal.
+        """
+        granted = []
+        for key, wanted in list(self._waiting.items()):
+            node = self._ledger.forest.node(key[0])
+            if not self._ledger.forest.guarantee_obstacles(node, key[1], wanted):
+                hard = node.book(key[1]).hard
+                self._ledger.set_limits(*key, hard=hard, guaranteed=wanted)
+                del self._waiting[key]
+                granted.append(key)
+        return granted
+
+    def obstacles(self, name: Namespace, scopes: ScopeSet) -> list[Limit]:
+        """Return who is in the way of the guarantee of `name`, nothing when none waits."""
+        wanted = self._waiting.get((name, scopes))
+        if wanted is None:
+            return []
+        node = self._ledger.forest.node(name)
+        return self._ledger.forest.guarantee_obstacles(node, scopes, wanted)
+
+    def waits(self, name: Namespace, scopes: ScopeSet) -> bool:
+        """Whether a guarantee of `name` is not in force yet."""
+        return (name, scopes) in self._waiting
+
+    def scope_sets(self, path: Iterable[Namespace]) -> set[ScopeSet]:
+        """Return the scope sets that the TreeQuotas on `path` use."""
+        return {quota.scopes for name in path for quota in self.quotas(name)}
+
+
+def least(lists: Iterable[Mapping[str, int]]) -> Amounts:
+    """Return the least amount of each resource over those lists that name it."""
+    found: Amounts = {}
+    for amounts in lists:
+        for resource, amount in amounts.items():
+            found[resource] = min(amount, found.get(resource, amount))
+    return found
+
+
+def greatest(lists: Iterable[Mapping[str, int]]) -> Amounts:
+    """Return the greatest amount of each resource."""
+    found: Amounts = {}
+    for amounts in lists:
+        for resource, amount in amounts.items():
+            found[resource] = max(amount, found.get(resource, amount))
+    return found

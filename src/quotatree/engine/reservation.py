@@ -1,0 +1,89 @@
+"""Reservations: room that is spoken for between an answer and what the API server makes of it.
+
+A *grant* is PENDING from the answer on. The write that it let pass is a compare-and-swap on the
+base that the review showed, so any event of the same object with a resourceVersion above that
+base settles it: it is that event, or it lost. Where no event comes, the object is *touched*: the
+resourceVersion of the touch is above the base, and its event settles. A read that still shows the
+base proves nothing, since the write may yet land.
+
+A *hold* keeps the room of a tightening for the API server's retry; the retry's grant takes its
+place, a lost tightening or time ends it. A *move* is a grant whose object is the Namespace.
+
+The table is the whole behaviour. What is not in it cannot happen, and raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from quotatree.engine.forest import Amounts
+
+
+class State(Enum):
+    """Where a reservation stands."""
+
+    PENDING = "pending"
+    OVERDUE = "overdue"
+    HELD = "held"
+    SETTLED = "settled"
+
+
+class Happening(Enum):
+    """What can happen to a reservation."""
+
+    NEWER = "an event above the base arrived"
+    TIME = "its deadline passed"
+    GRANTED = "a grant takes its place"
+    LOST = "the write it was made for lost"
+
+
+TRANSITIONS: Final[dict[tuple[State, Happening], State]] = {
+    (State.PENDING, Happening.NEWER): State.SETTLED,
+    (State.PENDING, Happening.TIME): State.OVERDUE,
+    (State.PENDING, Happening.GRANTED): State.PENDING,  # both may commit until one is seen to
+    (State.OVERDUE, Happening.NEWER): State.SETTLED,
+    (State.OVERDUE, Happening.TIME): State.OVERDUE,  # touch again: the first may have failed
+    (State.OVERDUE, Happening.GRANTED): State.OVERDUE,
+    (State.HELD, Happening.NEWER): State.HELD,  # the tightening itself, or a recount
+    (State.HELD, Happening.TIME): State.SETTLED,
+    (State.HELD, Happening.GRANTED): State.SETTLED,
+    (State.HELD, Happening.LOST): State.SETTLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long the ledger waits for what is in flight. All in seconds."""
+
+    touch_after: float = 1.0
+    """Without an event for a grant, its object is touched. Shorter: more writes; longer: room
+    that a lost write had taken comes back later."""
+    hold: float = 0.5
+    """How long the room of a tightening is kept for the API server's retry, which follows within
+    milliseconds. Longer: siblings wait for room that nobody takes."""
+    wait: float = 0.1
+    """How long a request waits for grants in flight that may lose. Longer: fewer wrong refusals
+    when writes are slow, later refusals."""
+    tightened: float = 1.0
+    """How long a tightened `status.hard` stays before it is loosened whatever the room."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Reservation:
+    """One reservation of an account: `used` is the usage that it stands for, in full.
+
+    `base` is the resourceVersion that the write has to replace, `deadline` the moment (seconds of
+    the caller's monotonic clock) of its next TIME.
+    """
+
+    state: State
+    base: int
+    used: Amounts
+    deadline: float
+
+    def step(self, happening: Happening) -> State:
+        """Move on by the table; raises KeyError for what the table does not know."""
+        self.state = TRANSITIONS[self.state, happening]
+        return self.state

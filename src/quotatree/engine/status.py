@@ -1,0 +1,161 @@
+"""The answer to a TreeQuota: numbers and conditions, each with a reason and a next step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from quotatree.engine import explain
+from quotatree.engine.forest import Amounts, Book, Node
+from quotatree.engine.world import World
+from quotatree.model import scope
+from quotatree.model.names import Namespace
+from quotatree.model.quota import Condition, Quota, QuotaStatus
+from quotatree.model.scope import ScopeSet
+from quotatree.units.resources import Resources
+
+
+class Usage:
+    """Subtree usage without guarantees, computed from the leaves up and kept for one round.
+
+    A round asks for all TreeQuotas at once, so each namespace is added up once.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[tuple[Namespace, ScopeSet], Amounts] = {}
+
+    def of(self, name: Namespace, scopes: ScopeSet) -> Mapping[str, int]:
+        """Return the committed usage of a subtree (10⁻⁹ by resource name)."""
+        order = list(self._world.ledger.forest.subtree(name))
+        for member in reversed(order):
+            if (member, scopes) not in self._known:
+                self._known[member, scopes] = self._sum(member, scopes)
+        return self._known[name, scopes]
+
+    def _sum(self, name: Namespace, scopes: ScopeSet) -> Amounts:
+        account = self._world.ledger.account(name, scopes)
+        total: Amounts = dict(account.used) if account is not None else {}
+        node = self._world.ledger.forest.get(name)
+        for child in node.children if node is not None else ():
+            for resource, amount in self._known[child, scopes].items():
+                total[resource] = total.get(resource, 0) + amount
+        return total
+
+
+def status_of(world: World, quota: Quota, usage: Usage) -> QuotaStatus:
+    """Return the status that a TreeQuota is to have."""
+    node = world.ledger.forest.node(quota.namespace)
+    book = node.book(quota.scopes)
+    keys = sorted({*quota.hard, *quota.guaranteed})
+    used = usage.of(quota.namespace, quota.scopes)
+    available = {r: world.ledger.forest.available(node, quota.scopes, r) for r in keys}
+    granted = quota.guaranteed.minimum(Resources.from_nano(book.guaranteed))
+    return QuotaStatus(
+        hard=quota.hard,
+        used=Resources.from_nano({r: used.get(r, 0) for r in keys}),
+        charged=Resources.from_nano({r: book.charge(r) for r in keys}),
+        available=Resources.from_nano({r: a for r, a in available.items() if a is not None}),
+        guaranteed=granted.mask([r for r in quota.guaranteed if r in book.guaranteed]),
+        observed_generation=quota.generation,
+        conditions=(
+            _ready(world, quota),
+            _exceeded(quota, book),
+            *_guarantee(world, quota, node),
+            *_looser(world, quota, node),
+        ),
+    )
+
+
+def _ready(world: World, quota: Quota) -> Condition:
+    """Whether every namespace below is measured in every key: only then the limit is exact."""
+    waiting = [
+        name
+        for name in world.ledger.forest.subtree(quota.namespace)
+        if name in world.namespaces and not _measures(world, name, quota)
+    ]
+    if not waiting:
+        return Condition(
+            type="Ready",
+            status=True,
+            reason="Enforced",
+            message="every namespace of the subtree is measured and held to this quota",
+        )
+    shown = ", ".join(sorted(waiting)[:5]) + (", …" if len(waiting) > 5 else "")
+    return Condition(
+        type="Ready",
+        status=False,
+        reason="Measuring",
+        message=f"{len(waiting)} namespaces are not measured yet: {shown}; "
+        "the resourcequota controller of Kubernetes does this within seconds",
+    )
+
+
+def _measures(world: World, name: Namespace, quota: Quota) -> bool:
+    seen = world.managed.get(name, {}).get(scope.managed_name(quota.scopes))
+    if seen is None:
+        return world.namespaces[name].terminating
+    keys = {*quota.hard, *quota.guaranteed}
+    return all(r in seen.status_hard and r in seen.used for r in keys)
+
+
+def _exceeded(quota: Quota, book: Book) -> Condition:
+    over = {
+        r: (book.charge(r), hard) for r, hard in quota.hard.nanos().items() if book.charge(r) > hard
+    }
+    if not over:
+        return Condition(
+            type="Exceeded", status=False, reason="WithinHard", message="charged is within hard"
+        )
+    numbers = "; ".join(
+        f"{r}: charged {explain.amount(r, charge)}, hard {explain.amount(r, hard)}"
+        for r, (charge, hard) in sorted(over.items())
+    )
+    return Condition(
+        type="Exceeded",
+        status=True,
+        reason="AboveHard",
+        message=f"{numbers}; nothing is evicted, growth is refused until the charge is below",
+    )
+
+
+def _guarantee(world: World, quota: Quota, node: Node) -> list[Condition]:
+    if not quota.guaranteed:
+        return []
+    if not world.limits.waits(node.name, quota.scopes):
+        return [
+            Condition(
+                type="GuaranteeGranted",
+                status=True,
+                reason="Reserved",
+                message="every ancestor keeps this guarantee free",
+            )
+        ]
+    limits = world.limits.obstacles(node.name, quota.scopes)
+    message = explain.guarantee_pending(limits) if limits else "about to be granted"
+    return [Condition(type="GuaranteeGranted", status=False, reason="NoRoom", message=message)]
+
+
+def _looser(world: World, quota: Quota, node: Node) -> list[Condition]:
+    """Warn of a hard that never bites because an ancestor's is lower."""
+    if node.parent is None:
+        return []
+    above = world.ledger.forest.ceilings(node.parent.name, quota.scopes)
+    looser = [
+        (r, hard, limit)
+        for r, hard in sorted(quota.hard.nanos().items())
+        if (limit := above.get(r)) is not None and hard > limit
+    ]
+    if not looser:
+        return []
+    numbers = "; ".join(
+        f"{r}: {explain.amount(r, hard)} here, {explain.amount(r, limit)} above"
+        for r, hard, limit in looser
+    )
+    return [
+        Condition(
+            type="LooserThanAncestor",
+            status=True,
+            reason="TightestWins",
+            message=f"an ancestor allows less, and the tightest wins: {numbers}",
+        )
+    ]

@@ -1,0 +1,88 @@
+"""What a TreeQuota means in the tree it is put into: warnings for its author.
+
+Nothing here refuses. A hard above an ancestor's is legal (the tightest wins), and a guarantee that
+does not fit waits; but who writes them should hear it at once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quotatree.engine import explain
+from quotatree.engine.world import World
+from quotatree.model.quota import Quota
+from quotatree.units import resource_names
+
+_COMPUTE: Final = frozenset({"cpu", "memory", "limits.cpu", "limits.memory"})
+
+
+def warnings(world: World, quota: Quota) -> tuple[str, ...]:
+    """Return what the author of `quota` should know, in a stable order."""
+    return (
+        *_looser(world, quota),
+        *_below_usage(world, quota),
+        *_no_room(world, quota),
+        *_compute(quota),
+    )
+
+
+def _ceilings_above(world: World, quota: Quota) -> dict[str, int]:
+    """Return the least hard above, by the name under which levels are compared."""
+    node = world.ledger.forest.get(quota.namespace)
+    if node is None or node.parent is None:
+        return {}
+    above = world.ledger.forest.ceilings(node.parent.name, quota.scopes)
+    found: dict[str, int] = {}
+    for name, hard in above.items():
+        if hard is not None:
+            same = resource_names.equivalent(name)
+            found[same] = min(hard, found.get(same, hard))
+    return found
+
+
+def _looser(world: World, quota: Quota) -> list[str]:
+    above = _ceilings_above(world, quota)
+    return [
+        f"spec.hard[{name}]: {explain.amount(name, hard)} is more than the "
+        f"{explain.amount(name, limit)} that an ancestor allows; the tightest wins"
+        for name, hard in sorted(quota.hard.nanos().items())
+        if (limit := above.get(resource_names.equivalent(name))) is not None and hard > limit
+    ]
+
+
+def _below_usage(world: World, quota: Quota) -> list[str]:
+    node = world.ledger.forest.get(quota.namespace)
+    book = node.books.get(quota.scopes) if node is not None else None
+    if book is None:
+        return []
+    return [
+        f"spec.hard[{name}]: {explain.amount(name, hard)} is below the "
+        f"{explain.amount(name, book.charge(name))} in use; nothing is evicted, "
+        "growth is refused until usage is below"
+        for name, hard in sorted(quota.hard.nanos().items())
+        if book.charge(name) > hard
+    ]
+
+
+def _no_room(world: World, quota: Quota) -> list[str]:
+    node = world.ledger.forest.get(quota.namespace)
+    if node is None or not quota.guaranteed:
+        return []
+    limits = world.ledger.forest.guarantee_obstacles(node, quota.scopes, quota.guaranteed.nanos())
+    if not limits:
+        return []
+    return [f"spec.guaranteed waits: {explain.guarantee_pending(limits)}"]
+
+
+def _compute(quota: Quota) -> list[str]:
+    """Native admission refuses pods that do not name what a quota of theirs counts."""
+    named = sorted(
+        name for name in quota.hard if name in _COMPUTE or name.startswith("requests.cpu")
+    )
+    if not named or quota.scopes:
+        return []
+    warning = (
+        f"pods below {quota.namespace} must now say their {', '.join(named)}: those that do not "
+        'are refused with "must specify"; a LimitRange in the namespace can set defaults'
+    )
+    return [warning]

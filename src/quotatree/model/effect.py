@@ -1,0 +1,132 @@
+"""What is to be done to the cluster: a closed union of requests as values.
+
+Every write to a managed ResourceQuota carries the resourceVersion that it was decided on, so that
+a write decided on an old state loses instead of undoing a newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from quotatree.model.names import Namespace, QuotaName, Uid
+from quotatree.model.quota import QuotaStatus
+from quotatree.model.scope import ScopeSet
+from quotatree.units.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchNamespace:
+    """Set (or with None remove) labels and annotations of ours on a Namespace."""
+
+    namespace: Namespace
+    uid: Uid
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOwner:
+    """Write the ownerReference to `parent` (its UID read live), or remove ours when None."""
+
+    namespace: Namespace
+    uid: Uid
+    parent: Namespace | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFinalizer:
+    """Add or remove our finalizer on a Namespace."""
+
+    namespace: Namespace
+    uid: Uid
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateManaged:
+    """Create a managed ResourceQuota that carries the present epoch."""
+
+    namespace: Namespace
+    quota: str
+    scopes: ScopeSet
+    hard: Resources
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchManaged:
+    """Change spec.hard, label and annotations of a managed ResourceQuota, by compare-and-swap."""
+
+    namespace: Namespace
+    quota: str
+    resource_version: int
+    hard: Resources | None = None
+    dropped: tuple[str, ...] = ()
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchManagedStatus:
+    """Set `status.hard` (what native admission applies), by compare-and-swap."""
+
+    namespace: Namespace
+    quota: str
+    resource_version: int
+    hard: Resources
+    dropped: tuple[str, ...] = ()
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteManaged:
+    """Delete a managed ResourceQuota that nothing limits any more."""
+
+    namespace: Namespace
+    quota: str
+    uid: Uid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteStatus:
+    """Replace the status of a TreeQuota."""
+
+    namespace: Namespace
+    quota: QuotaName
+    uid: Uid
+    status: QuotaStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emit:
+    """Record an Event on an object that people look at."""
+
+    namespace: Namespace
+    kind: str
+    api_version: str
+    name: str
+    uid: Uid
+    warning: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateKinds:
+    """Make the birth gate cover the kinds that `resources` (quota names) count."""
+
+    resources: tuple[str, ...]
+
+
+Effect = (
+    PatchNamespace
+    | SetOwner
+    | SetFinalizer
+    | CreateManaged
+    | PatchManaged
+    | PatchManagedStatus
+    | DeleteManaged
+    | WriteStatus
+    | Emit
+    | GateKinds
+)

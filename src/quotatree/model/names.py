@@ -1,0 +1,44 @@
+"""Names as types, so that a namespace is never taken for a quota."""
+
+from __future__ import annotations
+
+from typing import Final, NewType
+
+Namespace = NewType("Namespace", str)
+QuotaName = NewType("QuotaName", str)
+Uid = NewType("Uid", str)
+ResourceName = NewType("ResourceName", str)
+
+GROUP: Final = "quotatree.dev"
+API_VERSION: Final = f"{GROUP}/v1alpha1"
+FIELD_OWNER: Final = "quotatree"
+
+# Labels that people set on a Namespace.
+LABEL_PARENT: Final = f"{GROUP}/parent"
+LABEL_LIFECYCLE: Final = f"{GROUP}/lifecycle"
+# Labels that the controller answers with.
+LABEL_ENFORCED: Final = f"{GROUP}/enforced"
+LABEL_MANAGED: Final = f"{GROUP}/managed"
+TREE_LABEL_SUFFIX: Final = f".tree.{GROUP}/depth"
+# Annotations.
+ANNOTATION_CHILDREN: Final = f"{GROUP}/children"
+ANNOTATION_CASCADE: Final = f"{GROUP}/allow-cascading-deletion"
+ANNOTATION_READY: Final = f"{GROUP}/ready"
+ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"
+ANNOTATION_TOUCHED: Final = f"{GROUP}/touched"
+ANNOTATION_LIMITED_BY: Final = f"{GROUP}/limited-by"
+SLICE_PREFIX: Final = f"slice.{GROUP}/"
+FINALIZER_PARENT: Final = f"{GROUP}/has-children"
+
+MANAGED_QUOTA: Final = "quotatree"
+"""Name of the managed ResourceQuota without scopes; scoped ones are `quotatree.<scopes>`."""
+
+
+def tree_label(ancestor: Namespace) -> str:
+    """Return the label that names `ancestor` on every namespace of its subtree."""
+    return f"{ancestor}{TREE_LABEL_SUFFIX}"
+
+
+def managed_prefix() -> str:
+    """Return what the names of all scoped managed ResourceQuotas begin with."""
+    return f"{MANAGED_QUOTA}."

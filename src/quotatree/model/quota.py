@@ -1,0 +1,66 @@
+"""TreeQuota as a value: what is asked for, and what the controller answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from quotatree.model.names import Namespace, QuotaName, Uid
+from quotatree.model.scope import UNSCOPED, ScopeSet
+from quotatree.units.resources import EMPTY, Resources
+
+
+class FailurePolicy(Enum):
+    """What happens to growth while no replica answers."""
+
+    FAIL = "Fail"
+    IGNORE = "Ignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """The spec of one TreeQuota, with what identifies it.
+
+    `granted` is the guarantee that was in force when the object was last written: it survives a
+    restart in `status.guaranteed`.
+    """
+
+    namespace: Namespace
+    name: QuotaName
+    uid: Uid = Uid("")
+    generation: int = 0
+    created: str = ""
+    hard: Resources = EMPTY
+    guaranteed: Resources = EMPTY
+    scopes: ScopeSet = UNSCOPED
+    failure_policy: FailurePolicy = FailurePolicy.FAIL
+    granted: Resources = EMPTY
+    status: QuotaStatus | None = None
+
+    @property
+    def key(self) -> tuple[Namespace, QuotaName]:
+        """Namespace and name."""
+        return (self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition of `status.conditions`; the time of its last change is set when written."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaStatus:
+    """The status of one TreeQuota: all amounts are for the whole subtree but `available`."""
+
+    hard: Resources
+    used: Resources
+    charged: Resources
+    available: Resources
+    guaranteed: Resources
+    observed_generation: int
+    conditions: tuple[Condition, ...] = field(default=())

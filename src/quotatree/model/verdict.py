@@ -1,0 +1,82 @@
+"""What a decision can be: a closed union. A refusal carries the numbers that refused.
+
+`match` over it ends in `assert_never`, so that a forgotten case is a type error and not a grant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quotatree.model.names import Namespace, ResourceName
+from quotatree.units.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One level that refuses one resource. Amounts in 10⁻⁹ of the resource's unit.
+
+    `charged` is what `ancestor` is charged now, `requested` what the request would add to it, and
+    `hard` its ceiling: `charged + requested > hard`. `unsettled` is the part of `charged` that may
+    still vanish (grants in flight, rooms held for a retry).
+    """
+
+    ancestor: Namespace
+    resource: ResourceName
+    requested: int
+    charged: int
+    hard: int
+    unsettled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admit:
+    """Let it pass. `reserved` is False for a write that is already lost and for a dry run."""
+
+    reserved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """It fits only if something in flight loses: ask again at the next change, or at `until`."""
+
+    until: float
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tighten:
+    """Lower `status.hard` to `hard`, see it arrive, then refuse: the API server judges one by one.
+
+    The write carries `resource_version`; the ledger already holds the room for the retry.
+    """
+
+    namespace: Namespace
+    quota: str
+    resource_version: int
+    hard: Resources
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deny:
+    """Refuse: no part of it fits, or it is one request alone."""
+
+    limits: tuple[Limit, ...]
+    requested: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Refuse for a reason that is no number: a cycle, no such parent, a tampered object."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryLater:
+    """Not ours to decide yet (not loaded, not fenced, not the leader): HTTP 429, client retries."""
+
+    reason: str
+
+
+Verdict = Admit | Wait | Tighten | Deny | Refuse | TryLater

@@ -1,0 +1,286 @@
+"""The ledger against a simulated API server: whatever the order, nothing is forgotten or exceeded.
+
+Writes are delayed, lost, or committed with a lost reply; events come late, again, and as fresh
+lists; namespaces move while grants are in flight; the process dies and another one fences. After
+each step the laws of the ledger hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hypothesis import event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from quotatree.engine import admit, attach, rollup
+from quotatree.engine.ledger import Ledger
+from quotatree.engine.world import World
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import ManagedQuota
+from quotatree.model.review import NamespaceReview, UsageReview
+from quotatree.model.scope import UNSCOPED
+from quotatree.model.verdict import Admit, Tighten
+from quotatree.testing import words
+from quotatree.testing.simulated import Object, Server
+from quotatree.units.resources import Resources
+
+ROOTS = [Namespace(n) for n in ("r0", "r1")]
+TEAMS = [Namespace(n) for n in ("t0", "t1", "t2")]
+LEAVES = [Namespace(f"n{i}") for i in range(6)]
+ALL = [*ROOTS, *TEAMS, *LEAVES]
+RESOURCES = ("cpu", "pods")
+
+names = st.sampled_from(ALL)
+amounts = st.integers(1, 6)
+limits = st.dictionaries(st.sampled_from(RESOURCES), st.integers(0, 12), max_size=2)
+
+
+def resources(values: dict[str, int]) -> Resources:
+    return Resources.from_nano({name: n * 10**9 for name, n in values.items()})
+
+
+@dataclass(eq=False)
+class Flight:
+    """A write that passed admission and is not decided yet."""
+
+    obj: Object
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.server = Server()
+        self.now = 0.0
+        self.epoch = 1
+        self.flights: list[Flight] = []
+        self.hard: dict[Namespace, Resources] = {}
+        self.guaranteed: dict[Namespace, Resources] = {}
+        self.generation = 0
+
+    @initialize(data=st.data())
+    def build(self, data: st.DataObject) -> None:
+        for name in ROOTS:
+            self.server.create(name, None, epoch=1)
+        for name in TEAMS:
+            self.server.create(name, data.draw(st.sampled_from(ROOTS)), epoch=1)
+        for name in LEAVES:
+            self.server.create(name, data.draw(st.sampled_from([*TEAMS, *ROOTS])), epoch=1)
+        for name in [*ROOTS, *TEAMS]:
+            self.hard[name] = resources(data.draw(limits))
+            if data.draw(st.booleans()):
+                self.guaranteed[name] = resources(data.draw(limits)).minimum(self.hard[name])
+        self.start()
+
+    # -- the process under test ---------------------------------------------------------------
+
+    def start(self) -> None:
+        """Read everything by consistent lists, then fence by compare-and-swap."""
+        self.world = World(Ledger(epoch=self.epoch))
+        self.relist()
+        for name in self.hard:
+            self.put_quota(name)
+        for name in sorted(self.server.managed):
+            self.server.commit(replace(self.server.managed[name], epoch=self.epoch))
+            self.world.see_managed(self.server.managed[name])
+        self.delivered = len(self.server.history)
+
+    def put_quota(self, name: Namespace) -> None:
+        self.generation += 1
+        asked = words.quota(name, generation=self.generation)
+        guaranteed = self.guaranteed.get(name, Resources())
+        self.world.see_quota(replace(asked, hard=self.hard[name], guaranteed=guaranteed))
+        self.world.limits.settle()
+
+    def show(self, obj: Object) -> None:
+        if isinstance(obj, ManagedQuota):
+            self.world.see_managed(obj)
+        else:
+            self.world.see_namespace(obj)
+
+    # -- what may happen ----------------------------------------------------------------------
+
+    @rule(name=names, cpu=amounts, pods=amounts, back=st.integers(0, 2))
+    def request(self, name: Namespace, cpu: int, pods: int, back: int) -> None:
+        """Native admission asks for growth, on the newest object or on a stale one."""
+        versions = [
+            o
+            for o in self.server.history
+            if isinstance(o, ManagedQuota) and o.namespace == name and o.epoch == self.epoch
+        ]
+        old = versions[max(0, len(versions) - 1 - back)]
+        new = replace(old, used=old.used + resources({"cpu": cpu, "pods": pods}))
+        review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+        quiet = not self.world.ledger.unsettled and not self.world.ledger.moves
+        fits = self.fits(name, new.used) if quiet and back == 0 else None
+        verdict = admit.decide(self.world.ledger, review, now=self.now, arrived=self.now)
+        event(f"request: {type(verdict).__name__}")
+        if isinstance(verdict, Admit):
+            self.flights.append(Flight(obj=new))
+        if isinstance(verdict, Tighten):
+            assert not old.used.exceeding(verdict.hard), "tightened below usage"
+        if fits is not None and old is self.server.managed[name]:
+            assert isinstance(verdict, Admit) == fits, verdict
+
+    def fits(self, name: Namespace, used: Resources) -> bool:
+        """Say by the oracle whether usage of `name` may become `used` when nothing is in flight."""
+        self.catch_up()
+        available = self.oracle()[name].available
+        growth = used.growth(self.server.used(name))
+        return all(growth.nano(r) <= available.nano(r) for r in growth if r in available)
+
+    def catch_up(self) -> None:
+        for obj in self.server.history[self.delivered :]:
+            self.show(obj)
+        self.delivered = len(self.server.history)
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def land(self, data: st.DataObject) -> None:
+        """A write reaches the store; its reply to the API server may be lost, nobody here sees it."""
+        flight = data.draw(st.sampled_from(self.flights))
+        self.flights.remove(flight)
+        before = self.committed()
+        if self.server.land(flight.obj) and isinstance(flight.obj, ManagedQuota):
+            self.never_over(before, flight.obj.namespace)
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        """A write never reaches the store."""
+        self.flights.remove(data.draw(st.sampled_from(self.flights)))
+
+    @rule(count=st.integers(1, 4), again=st.booleans())
+    def deliver(self, count: int, again: bool) -> None:
+        """The watch shows the next events, perhaps after repeating an old one."""
+        if again and self.delivered:
+            self.show(self.server.history[self.delivered - 1])
+        for obj in self.server.history[self.delivered : self.delivered + count]:
+            self.show(obj)
+        self.delivered = min(self.delivered + count, len(self.server.history))
+
+    @rule()
+    def relist(self) -> None:
+        """The watch was lost: everything is listed anew, and its history is skipped."""
+        for namespace in self.server.namespaces.values():
+            self.show(namespace)
+        for quota in self.server.managed.values():
+            self.show(quota)
+        self.delivered = len(self.server.history)
+
+    @rule(name=names, cpu=st.integers(0, 4), pods=st.integers(0, 4))
+    def recount_down(self, name: Namespace, cpu: int, pods: int) -> None:
+        """Objects were deleted: the native controller writes a lower usage."""
+        quota = self.server.managed[name]
+        lower = quota.used.minimum(resources({"cpu": cpu, "pods": pods})).mask(quota.used)
+        self.server.commit(replace(quota, used=lower))
+
+    @rule(seconds=st.sampled_from([0.05, 0.2, 0.6, 1.1]))
+    def time(self, seconds: float) -> None:
+        """Time passes; what is overdue is touched by compare-and-swap, which may lose."""
+        self.now += seconds
+        quotas, namespaces = self.world.ledger.expire(self.now)
+        for name, _ in quotas:
+            self.server.land(self.world.managed[name]["quotatree"])
+        for name in namespaces:
+            self.server.commit(self.server.namespaces[name])
+
+    @rule(
+        child=st.sampled_from([*TEAMS, *LEAVES]), parent=names, mode=st.sampled_from(["go", "lose"])
+    )
+    def move(self, child: Namespace, parent: Namespace, mode: str) -> None:
+        """Somebody changes the parent label; the request may be lost after admission."""
+        old = self.server.namespaces[child]
+        new = replace(old, parent=parent)
+        review = NamespaceReview(uid=Uid("m"), old=old, new=new, dry_run=False)
+        verdict = attach.decide(self.world.ledger, review, now=self.now, arrived=self.now - 9)
+        event(f"move: {type(verdict).__name__}")
+        if isinstance(verdict, Admit) and mode == "go":
+            self.flights.append(Flight(obj=new))
+
+    @precondition(lambda self: not self.flights)
+    @rule(name=st.sampled_from([*ROOTS, *TEAMS]), hard=limits)
+    def change_limit(self, name: Namespace, hard: dict[str, int]) -> None:
+        """A limit is raised, lowered, added or dropped; guarantees go with it."""
+        self.hard[name] = resources(hard)
+        self.guaranteed.pop(name, None)
+        self.put_quota(name)
+
+    @rule()
+    def crash(self) -> None:
+        """The process dies with grants in flight; the next one lists, and fences by writing.
+
+        Moves in flight are decided before: a Namespace carries no fence.
+        """
+        self.epoch += 1
+        self.flights = [f for f in self.flights if isinstance(f.obj, ManagedQuota)]
+        self.start()
+
+    # -- laws ---------------------------------------------------------------------------------
+
+    def parents(self) -> dict[Namespace, Namespace | None]:
+        return {name: ns.parent for name, ns in self.server.namespaces.items()}
+
+    def in_force(self) -> dict[Namespace, Resources]:
+        forest = self.world.ledger.forest
+        return {n: Resources.from_nano(forest.node(n).book(UNSCOPED).guaranteed) for n in ALL}
+
+    def oracle(self) -> dict[Namespace, rollup.Numbers]:
+        held = {name: self.server.used(name) for name in ALL}
+        return rollup.rollup(self.parents(), hard=self.hard, guaranteed=self.in_force(), held=held)
+
+    def committed(self) -> dict[Namespace, Resources]:
+        return {name: numbers.charged for name, numbers in self.oracle().items()}
+
+    def never_over(self, before: dict[Namespace, Resources], name: Namespace) -> None:
+        """A committed growth leaves no ancestor above its hard that it made grow."""
+        after = self.committed()
+        for ancestor in rollup.path_up(rollup.acyclic(self.parents()), name):
+            grown = after[ancestor].growth(before[ancestor])
+            over = set(after[ancestor].exceeding(self.hard.get(ancestor, Resources())))
+            assert not over & set(grown), (ancestor, str(after[ancestor]))
+
+    @invariant()
+    def a_grant_is_never_forgotten(self) -> None:
+        """The ledger holds at least what is committed, seen or not, by its own grants."""
+        for name, quota in self.server.managed.items():
+            if quota.epoch != self.epoch:
+                continue
+            held = Resources.from_nano(self.world.ledger.forest.node(name).book(UNSCOPED).held)
+            assert quota.used.fits(held.maximum(Resources.from_nano(dict.fromkeys(RESOURCES, 0))))
+
+    @invariant()
+    def incremental_equals_from_scratch(self) -> None:
+        """The forest has the numbers that a recount of its own holdings gives."""
+        if self.world.ledger.moves:
+            return
+        forest = self.world.ledger.forest
+        parents = {ns.name: ns.parent for ns in self.world.namespaces.values()}
+        held = {n: Resources.from_nano(forest.node(n).book(UNSCOPED).held) for n in parents}
+        hard = {n: Resources.from_nano(forest.node(n).book(UNSCOPED).hard) for n in parents}
+        numbers = rollup.rollup(parents, hard=hard, guaranteed=self.in_force(), held=held)
+        for name, want in numbers.items():
+            book = forest.node(name).book(UNSCOPED)
+            assert {r: a for r, a in want.charged.nanos().items() if a} == book.charges()
+            for resource, room in want.available.nanos().items():
+                assert forest.available(forest.node(name), UNSCOPED, resource) == room
+
+    def teardown(self) -> None:
+        """When everything was shown and all writes are decided, nothing is left in flight."""
+        if not self.server.history:
+            return
+        self.flights.clear()
+        for _ in range(4):
+            self.relist()
+            self.time(1.1)
+        self.relist()
+        assert not self.world.ledger.unsettled
+        assert not self.world.ledger.moves
+        for name in ALL:
+            held = Resources.from_nano(self.world.ledger.forest.node(name).book(UNSCOPED).held)
+            assert held.fits(self.server.used(name))
+            assert self.server.used(name).fits(held)
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(stateful_step_count=40, deadline=None)

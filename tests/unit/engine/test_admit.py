@@ -1,0 +1,154 @@
+"""Admission in one tree, by words: what fits, what waits, what is refused and by whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from quotatree.engine import admit
+from quotatree.engine.world import World
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.review import UsageReview
+from quotatree.model.verdict import Admit, Deny, Tighten, TryLater, Verdict, Wait
+from quotatree.testing import words
+from quotatree.units.resources import Resources
+
+NOW = 100.0
+
+
+def ask(world: World, name: str, now: float = NOW, **used: str) -> Verdict:
+    old = world.managed[Namespace(name)]["quotatree"]
+    new = replace(old, used=Resources.parse({k.replace("_", "/"): v for k, v in used.items()}))
+    review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+    return admit.decide(world.ledger, review, now=now, arrived=NOW)
+
+
+@pytest.mark.parametrize(
+    ("tree", "used", "want_refused_by"),
+    [
+        pytest.param("org: cpu 10 > a", "10", None, id="exactly the limit fits"),
+        pytest.param("org: cpu 10 > a", "11", "org", id="one more does not"),
+        pytest.param("org: cpu 10 > a; org > b: holds cpu 6", "5", "org", id="a sibling counts"),
+        pytest.param("org: cpu 10 > t: cpu 3 > a", "4", "t", id="the nearest level is named"),
+        pytest.param(
+            "org: cpu 10 > t > a; org > b: holds cpu 10", "1", "org", id="a gap in levels"
+        ),
+        pytest.param(
+            "org: cpu 10 > a; org > b: keeps cpu 8", "3", "org", id="a guarantee is kept free"
+        ),
+        pytest.param(
+            "org: cpu 10 > a: keeps cpu 4; org > b: holds cpu 6", "4", None, id="inside one's own"
+        ),
+        pytest.param(
+            "org: cpu 5 > a: keeps cpu 4, holds cpu 1; org > b: holds cpu 6",
+            "4",
+            None,
+            id="inside one's own though the ancestor is exceeded",
+        ),
+    ],
+)
+def test_growth_is_refused_by_the_nearest_level_without_room(
+    tree: str, used: str, want_refused_by: str | None
+) -> None:
+    verdict = ask(words.world(tree), "a", cpu=used)
+    if want_refused_by is None:
+        assert isinstance(verdict, Admit)
+    else:
+        assert isinstance(verdict, Tighten)
+        assert verdict.limits[0].ancestor == want_refused_by
+
+
+def test_a_batch_is_tightened_to_the_room_that_there_is() -> None:
+    world = words.world("org: cpu 10 > a: holds cpu 2; org > b: holds cpu 5")
+    verdict = ask(world, "a", cpu="9")
+    assert isinstance(verdict, Tighten)
+    assert str(verdict.hard) == "cpu=5"
+
+
+def test_one_request_alone_is_refused_plainly() -> None:
+    world = words.world("org: cpu 10, pods 50 > a: holds cpu 2, holds pods 1")
+    verdict = ask(world, "a", cpu="11", pods="2")
+    assert isinstance(verdict, Deny)
+    assert [limit.resource for limit in verdict.limits] == ["cpu"]
+
+
+def test_the_room_of_a_tightening_is_kept_for_its_retry() -> None:
+    world = words.world("org: cpu 10 > a; org > b")
+    assert isinstance(ask(world, "a", cpu="12"), Tighten)
+    assert isinstance(ask(world, "b", cpu="1"), Wait)
+    assert isinstance(ask(world, "a", cpu="10"), Admit)
+
+
+def test_a_hold_ends_and_gives_its_room_back() -> None:
+    world = words.world("org: cpu 10 > a; org > b")
+    ask(world, "a", cpu="12")
+    world.ledger.expire(NOW + 0.5)
+    assert isinstance(ask(world, "b", cpu="10", now=NOW + 0.5), Admit)
+
+
+def test_a_limit_lowered_meanwhile_holds_for_the_retry_too() -> None:
+    world = words.world("org: cpu 10 > a")
+    ask(world, "a", cpu="12")
+    world.see_quota(words.quota("org", hard={"cpu": "3"}, generation=2))
+    assert isinstance(ask(world, "a", cpu="10"), Tighten)
+    assert isinstance(ask(world, "a", cpu="3"), Admit)
+
+
+def test_what_is_in_flight_counts_until_it_is_seen_to_lose() -> None:
+    world = words.world("org: cpu 10 > a; org > b")
+    assert isinstance(ask(world, "a", cpu="10"), Admit)
+    assert isinstance(ask(world, "b", cpu="1"), Wait)
+    world.see_managed(words.managed(world, "a", used={}, version=1000))
+    assert isinstance(ask(world, "b", cpu="1"), Admit)
+
+
+def test_what_cannot_fit_whatever_loses_is_not_waited_for() -> None:
+    world = words.world("org: cpu 10 > a; org > b: holds cpu 9")
+    assert isinstance(ask(world, "a", cpu="1"), Admit)
+    assert isinstance(ask(world, "b", cpu="11"), Tighten)
+
+
+def test_a_write_that_is_already_lost_passes_and_counts_nothing() -> None:
+    world = words.world("org: cpu 10 > a")
+    old = world.managed[Namespace("a")]["quotatree"]
+    world.see_managed(words.managed(world, "a", used={"cpu": "3"}, version=1000))
+    new = replace(old, used=Resources.parse({"cpu": "99"}))
+    review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+    verdict = admit.decide(world.ledger, review, now=NOW, arrived=NOW)
+    assert verdict == Admit(reserved=False)
+    assert not world.ledger.unsettled
+
+
+def test_another_epoch_is_not_ours_to_answer() -> None:
+    world = words.world("org: cpu 10 > a", epoch=7)
+    old = replace(world.managed[Namespace("a")]["quotatree"], epoch=6)
+    review = UsageReview(uid=Uid("r"), old=old, new=old, dry_run=False)
+    assert isinstance(admit.decide(world.ledger, review, now=NOW, arrived=NOW), TryLater)
+
+
+def test_a_dry_run_reserves_nothing() -> None:
+    world = words.world("org: cpu 10 > a")
+    old = world.managed[Namespace("a")]["quotatree"]
+    new = replace(old, used=Resources.parse({"cpu": "9"}))
+    review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=True)
+    assert admit.decide(world.ledger, review, now=NOW, arrived=NOW) == Admit(reserved=False)
+    assert not world.ledger.unsettled
+
+
+@pytest.mark.parametrize(
+    ("growth", "want_single"),
+    [
+        ({"pods": "1", "cpu": "4"}, True),
+        ({"count/pods": "1", "requests.nvidia.com/gpu": "2"}, True),
+        ({"pods": "2", "cpu": "4"}, False),
+        ({"cpu": "4"}, False),
+        ({"pods": "1", "persistentvolumeclaims": "1"}, False),
+        ({"count/configmaps": "1"}, True),
+        ({"persistentvolumeclaims": "1", "requests.storage": "5Gi"}, True),
+    ],
+)
+def test_a_single_request_is_told_by_its_own_count(
+    growth: dict[str, str], want_single: bool
+) -> None:
+    assert admit.is_single(Resources.parse(growth)) is want_single

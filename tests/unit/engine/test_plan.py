@@ -1,0 +1,213 @@
+"""Plans, state in and state out: where every change of the tree ends without help."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from quotatree.engine import plan
+from quotatree.engine.world import World
+from quotatree.model import effect, names
+from quotatree.model.names import Namespace
+from quotatree.model.observed import Lifecycle
+from quotatree.model.scope import ScopeTerm, scope_set
+from quotatree.testing import words
+from quotatree.testing.fake import FakeCluster
+from quotatree.units.resources import Resources
+
+ORG = "org: cpu 20 > team: cpu 5 > alice; team > bob"
+BEST_EFFORT = scope_set([ScopeTerm(scope="BestEffort")])
+
+
+def settled(text: str) -> tuple[World, FakeCluster]:
+    world = words.world(text)
+    cluster = FakeCluster(world)
+    cluster.settle()
+    return world, cluster
+
+
+def hard(world: World, name: str, quota: str = "quotatree") -> str:
+    return str(world.managed[Namespace(name)][quota].spec_hard)
+
+
+def change(world: World, name: str, **fields: object) -> None:
+    seen = world.namespaces[Namespace(name)]
+    world.see_namespace(replace(seen, resource_version=seen.resource_version + 1, **fields))
+
+
+def test_every_namespace_gets_the_tightest_ceiling_above_it() -> None:
+    world, _ = settled(ORG)
+    assert {n: hard(world, n) for n in ("org", "team", "alice")} == {
+        "org": "cpu=20",
+        "team": "cpu=5",
+        "alice": "cpu=5",
+    }
+
+
+def test_a_namespace_says_where_it_stands() -> None:
+    world, _ = settled(ORG)
+    labels = world.namespaces[Namespace("alice")].labels
+    assert labels == {
+        "alice.tree.quotatree.dev/depth": "0",
+        "team.tree.quotatree.dev/depth": "1",
+        "org.tree.quotatree.dev/depth": "2",
+        "quotatree.dev/enforced": "true",
+    }
+
+
+def test_a_world_in_which_everything_is_written_gives_nothing_to_write() -> None:
+    world, cluster = settled(ORG)
+    assert cluster.settle() == []
+    assert all(plan.plan_namespace(world, name) == () for name in world.namespaces)
+
+
+def test_a_moved_subtree_takes_the_limits_of_its_new_place() -> None:
+    world, cluster = settled(f"{ORG}; other: cpu 3")
+    change(world, "team", parent=Namespace("other"))
+    cluster.settle()
+    assert hard(world, "alice") == "cpu=3"
+    assert "org.tree.quotatree.dev/depth" not in world.namespaces[Namespace("alice")].labels
+    assert world.namespaces[Namespace("org")].annotations == {}
+
+
+def test_leaving_the_tree_takes_quota_and_labels_away() -> None:
+    world, cluster = settled("org: cpu 20 > alice")
+    change(world, "alice", parent=None)
+    cluster.settle()
+    assert world.managed[Namespace("alice")] == {}
+    assert world.namespaces[Namespace("alice")].labels == {}
+
+
+def test_a_managed_quota_that_was_deleted_comes_back_and_its_charge_never_went() -> None:
+    world, cluster = settled("org: cpu 5 > a: holds cpu 5; org > b")
+    world.lose_managed(world.managed[Namespace("a")]["quotatree"])
+    node = world.ledger.forest.node(Namespace("org"))
+    assert world.ledger.forest.available(node, (), "cpu") == 0
+    cluster.settle()
+    assert hard(world, "a") == "cpu=5"
+
+
+def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    seen = world.managed[Namespace("a")]["quotatree"]
+    edited = Resources.parse({"cpu": "999"})
+    world.see_managed(
+        replace(
+            seen,
+            resource_version=cluster.versions.next(),
+            spec_hard=edited,
+            status_hard=edited,
+            labelled=False,
+        )
+    )
+    cluster.settle()
+    assert hard(world, "a") == "cpu=5"
+    assert world.managed[Namespace("a")]["quotatree"].labelled
+
+
+def test_a_resource_that_is_dropped_everywhere_leaves_the_managed_quotas() -> None:
+    world, cluster = settled("org: cpu 5, pods 3 > a")
+    world.see_quota(words.quota("org", hard={"cpu": "5"}, generation=2))
+    cluster.settle()
+    assert hard(world, "a") == "cpu=5"
+
+
+def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    scoped = replace(words.quota("org", hard={"pods": "3"}, scopes=BEST_EFFORT), name="best-effort")
+    world.see_quota(scoped)
+    cluster.settle()
+    assert hard(world, "a", "quotatree.besteffort") == "pods=3"
+    assert hard(world, "a") == "cpu=5"
+    world.lose_quota(scoped)
+    cluster.settle()
+    assert sorted(world.managed[Namespace("a")]) == ["quotatree"]
+
+
+def test_a_key_that_is_only_guaranteed_is_measured_and_not_limited() -> None:
+    world, _ = settled("org > a: keeps cpu 3")
+    assert hard(world, "a") == "cpu=1E"
+
+
+def test_the_gate_opens_only_when_every_quota_is_measured() -> None:
+    world = words.world("org: cpu 5")
+    world.see_namespace(words.namespace("new", parent="org", version=10**5))
+    (create, *_) = plan.plan_namespace(world, Namespace("new"))
+    assert isinstance(create, effect.CreateManaged)
+    cluster = FakeCluster(world)
+    cluster.carry_out(create)
+    seen = world.managed[Namespace("new")]["quotatree"]
+    unmeasured = replace(seen, resource_version=10**13, used=Resources(), status_hard=Resources())
+    world.see_managed(unmeasured)
+    plans = plan.plan_namespace(world, Namespace("new"))
+    assert not any(isinstance(what, effect.PatchManaged) for what in plans)
+    assert not any(
+        isinstance(what, effect.PatchNamespace) and names.LABEL_ENFORCED in what.labels
+        for what in plans
+    )
+
+
+def test_another_leaders_quota_is_left_alone() -> None:
+    world, _ = settled("org: cpu 5 > a")
+    seen = world.managed[Namespace("a")]["quotatree"]
+    world.see_managed(
+        replace(seen, resource_version=10**13, epoch=99, spec_hard=Resources.parse({"cpu": "1"}))
+    )
+    assert not any(
+        isinstance(what, effect.PatchManaged | effect.PatchManagedStatus)
+        for what in plan.plan_namespace(world, Namespace("a"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "cascades", "want_owner"),
+    [
+        (Lifecycle.OWNED, True, "org"),
+        (Lifecycle.OWNED, False, None),
+        (Lifecycle.INDEPENDENT, True, None),
+    ],
+)
+def test_a_namespace_is_owned_only_if_both_sides_say_so(
+    lifecycle: Lifecycle, cascades: bool, want_owner: str | None
+) -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    if cascades:
+        change(world, "org", annotations={names.ANNOTATION_CASCADE: "true"})
+    change(world, "a", lifecycle=lifecycle)
+    cluster.settle()
+    owners = [owner.name for owner in world.namespaces[Namespace("a")].owners]
+    assert owners == ([want_owner] if want_owner else [])
+    has = names.FINALIZER_PARENT in world.namespaces[Namespace("org")].finalizers
+    assert has == bool(want_owner)
+
+
+def test_an_owner_with_another_uid_is_replaced_at_once() -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    change(world, "org", annotations={names.ANNOTATION_CASCADE: "true"})
+    change(world, "a", lifecycle=Lifecycle.OWNED)
+    cluster.settle()
+    change(world, "org", uid="uid-of-the-restored-org")
+    (first, *_) = plan.plan_namespace(world, Namespace("a"))
+    assert first == effect.SetOwner(
+        namespace=Namespace("a"), uid=world.namespaces[Namespace("a")].uid, parent=Namespace("org")
+    )
+
+
+def test_permission_to_cascade_is_copied_down_before_a_parent_goes() -> None:
+    world, cluster = settled("org: cpu 5 > team > a")
+    change(world, "org", annotations={names.ANNOTATION_CASCADE: "true"})
+    change(world, "team", lifecycle=Lifecycle.OWNED)
+    cluster.settle()
+    change(world, "org", terminating=True)
+    (copied,) = plan.plan_namespace(world, Namespace("org"))
+    assert isinstance(copied, effect.PatchNamespace)
+    assert copied.namespace == "team"
+    cluster.carry_out(copied)
+    assert plan.plan_namespace(world, Namespace("org")) == (
+        effect.SetFinalizer(
+            namespace=Namespace("org"),
+            uid=world.namespaces[Namespace("org")].uid,
+            present=False,
+        ),
+    )
