@@ -1,0 +1,1 @@
+"""The commands. Values to screens; stdout is data, stderr is talk."""

@@ -1,0 +1,163 @@
+"""The webhook configuration: what the API server asks quotatree about, and what it must not.
+
+Every condition narrows the calls to what cannot be decided without the tree. The native quota
+controller's writes are never matched: a webhook in its way would leave the status of a
+ResourceQuota empty, and an empty status enforces nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from quotatree.manifests import cel, objects
+from quotatree.manifests.settings import InstallSettings
+from quotatree.model import names
+
+WEBHOOK_CONFIGURATION: Final = "quotatree"
+USAGE_PATH: Final = "/admit/usage"
+TREE_QUOTA_PATH: Final = "/validate/treequota"
+NAMESPACE_PATH: Final = "/validate/namespace"
+
+# People wait for these two, one at a time; nobody's pods do.
+_VALIDATION_TIMEOUT_SECONDS: Final = 5
+
+
+def webhook_configuration(settings: InstallSettings) -> objects.Manifest:
+    """Return the ValidatingWebhookConfiguration with its three entries."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
+        "webhooks": [_usage(settings), _tree_quota(settings), _namespace(settings)],
+    }
+
+
+def _usage(settings: InstallSettings) -> dict[str, Any]:
+    """Return entry 1: growth of a managed ResourceQuota beyond its slice."""
+    return _entry(
+        settings,
+        "usage",
+        path=USAGE_PATH,
+        rule=_rule("", ["resourcequotas/status"], operations=["UPDATE"]),
+        conditions={
+            "by-quota-admission": "request.userInfo.username == 'system:apiserver'",
+            "managed": (
+                f"request.name == '{names.MANAGED_QUOTA}'"
+                f" || request.name.startsWith('{names.managed_prefix()}')"
+            ),
+            "grows-beyond-its-slice": _GROWS_BEYOND_ITS_SLICE,
+        },
+        failure_policy=settings.failure_policy.value,
+        timeout_seconds=settings.usage_timeout_seconds,
+    )
+
+
+# A name whose annotation would be too long has no slice, and each of its growths is asked about.
+# What is not a quantity cannot be compared: it is taken for growth, never for a slice, and the
+# expression never fails, since a failure would refuse with `Fail` and wave through with `Ignore`.
+_GROWS_BEYOND_ITS_SLICE: Final = f"""
+    object.?status.?used.orValue({{}}).exists(k,
+      !isQuantity(object.status.used[k])
+      || (quantity(object.status.used[k]).isGreaterThan(
+            [oldObject.?status.?used[?k].orValue('0')].map(was,
+              isQuantity(was) ? quantity(was) : quantity('0'))[0])
+          && ![oldObject.metadata.?annotations[?('{names.SLICE_PREFIX}' + k.replace('/', '_'))]
+                 .orValue('')].exists(room,
+               isQuantity(room)
+               && !quantity(object.status.used[k]).isGreaterThan(quantity(room)))))
+"""
+
+
+def _tree_quota(settings: InstallSettings) -> dict[str, Any]:
+    """Return the check of TreeQuotas; deletion and metadata (finalizers) pass without it."""
+    return _entry(
+        settings,
+        "treequota",
+        path=TREE_QUOTA_PATH,
+        rule=_rule(names.GROUP, ["treequotas"], operations=["CREATE", "UPDATE"]),
+        conditions={
+            "spec-changes": "request.operation == 'CREATE' || object.?spec != oldObject.?spec"
+        },
+    )
+
+
+def _namespace(settings: InstallSettings) -> dict[str, Any]:
+    """Return the check of parents: asked only when a Namespace gets one or another one.
+
+    Leaving a tree only gives capacity back, so a dead controller keeps nobody from it.
+    """
+    parent = f"metadata.?labels['{names.LABEL_PARENT}']"
+    return _entry(
+        settings,
+        "namespace",
+        path=NAMESPACE_PATH,
+        rule=_rule(
+            "",
+            ["namespaces", "namespaces/status", "namespaces/finalize"],
+            operations=["CREATE", "UPDATE"],
+            scope="Cluster",
+        ),
+        conditions={
+            "gets-a-parent": f"""
+                object.{parent}.hasValue()
+                  && (oldObject == null || object.{parent} != oldObject.{parent})
+                """
+        },
+    )
+
+
+def _entry(
+    settings: InstallSettings,
+    name: str,
+    *,
+    path: str,
+    rule: dict[str, Any],
+    conditions: dict[str, str],
+    failure_policy: str = "Fail",
+    timeout_seconds: int = _VALIDATION_TIMEOUT_SECONDS,
+) -> dict[str, Any]:
+    return {
+        "name": f"{name}.{names.GROUP}",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": _client_config(settings, path),
+        "rules": [rule],
+        "matchConditions": [
+            {"name": key, "expression": cel.text(expression)}
+            for key, expression in conditions.items()
+        ],
+        "matchPolicy": "Equivalent",
+        "failurePolicy": failure_policy,
+        "sideEffects": "NoneOnDryRun",
+        "timeoutSeconds": timeout_seconds,
+    }
+
+
+def _client_config(settings: InstallSettings, path: str) -> dict[str, Any]:
+    """Return where the webhook listens; without a CA bundle the field is left to the controller."""
+    config: dict[str, Any]
+    if settings.webhook_url is not None:
+        config = {"url": settings.webhook_url.rstrip("/") + path}
+    else:
+        config = {
+            "service": {
+                "namespace": settings.namespace,
+                "name": objects.WEBHOOK_SERVICE,
+                "path": path,
+                "port": 443,
+            }
+        }
+    if settings.ca_bundle:
+        config["caBundle"] = settings.ca_bundle
+    return config
+
+
+def _rule(
+    group: str, resources: list[str], *, operations: list[str], scope: str = "Namespaced"
+) -> dict[str, Any]:
+    return {
+        "apiGroups": [group],
+        "apiVersions": ["v1" if group == "" else "v1alpha1"],
+        "operations": operations,
+        "resources": resources,
+        "scope": scope,
+    }

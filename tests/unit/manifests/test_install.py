@@ -1,0 +1,207 @@
+"""What every installation keeps to, whatever its settings."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tools import golden
+
+from quotatree import errors
+from quotatree.cli.controller import controller_command
+from quotatree.manifests import install, quota_policies, rbac, webhook
+from quotatree.manifests.settings import InstallSettings
+
+INSIDE = golden.CASES["manifests.yaml"]
+OUTSIDE = golden.CASES["manifests-outside.yaml"]
+BOTH = pytest.mark.parametrize("settings", [INSIDE, OUTSIDE], ids=["inside", "outside"])
+
+
+def of_kind(settings: InstallSettings, kind: str) -> list[dict[str, Any]]:
+    return [it for it in install.installation(settings) if it["kind"] == kind]
+
+
+def rules(settings: InstallSettings) -> list[dict[str, Any]]:
+    roles = [*of_kind(settings, "ClusterRole"), *of_kind(settings, "Role")]
+    return [
+        rule
+        for role in roles
+        if role["metadata"]["name"] == rbac.CONTROLLER_ROLE
+        for rule in role["rules"]
+    ]
+
+
+@pytest.mark.parametrize("name", golden.CASES)
+def test_the_manifests_are_the_accepted_ones(name: str) -> None:
+    accepted = (golden.GOLDEN / name).read_text(encoding="utf-8")
+    assert golden.render(name) == accepted, "if meant: uv run python -m tools.golden"
+
+
+@BOTH
+def test_yaml_and_json_say_the_same(settings: InstallSettings) -> None:
+    manifests = install.installation(settings)
+    assert list(yaml.safe_load_all(install.to_yaml(manifests))) == manifests
+    assert json.loads(install.to_json(manifests))["items"] == manifests
+
+
+@BOTH
+def test_every_object_is_named_once_and_labelled(settings: InstallSettings) -> None:
+    manifests = install.installation(settings)
+    names = [
+        (it["kind"], it["metadata"].get("namespace"), it["metadata"]["name"]) for it in manifests
+    ]
+    assert len(set(names)) == len(names)
+    for it in manifests:
+        assert it["metadata"]["labels"]["app.kubernetes.io/part-of"] == "quotatree"
+
+
+@BOTH
+def test_every_policy_denies_and_is_bound_once(settings: InstallSettings) -> None:
+    policies = of_kind(settings, "ValidatingAdmissionPolicy")
+    bound = [
+        it["spec"]["policyName"] for it in of_kind(settings, "ValidatingAdmissionPolicyBinding")
+    ]
+    assert sorted(bound) == sorted(it["metadata"]["name"] for it in policies)
+    assert all(it["spec"]["failurePolicy"] == "Fail" for it in policies)
+
+
+def test_the_ordinary_pod_and_measurement_leave_by_the_cheap_conditions() -> None:
+    def conditions(name: str) -> list[str]:
+        policy = next(it for it in install.policies(INSIDE) if it["metadata"]["name"] == name)
+        return [it["name"] for it in policy["spec"]["matchConditions"]]
+
+    assert "not-ready" in conditions(quota_policies.BIRTH_GATE)
+    assert "not-ready" in conditions(quota_policies.GROWTH_GATE)
+    assert "not-a-measurement" in conditions(quota_policies.MANAGED_QUOTAS)
+
+
+@BOTH
+def test_every_refusal_says_something_in_one_line(settings: InstallSettings) -> None:
+    for policy in of_kind(settings, "ValidatingAdmissionPolicy"):
+        for validation in policy["spec"]["validations"]:
+            assert validation["message"]
+            assert "\n" not in validation["message"]
+            assert validation["reason"] == "Forbidden"
+
+
+@BOTH
+def test_the_controller_may_not_do_everything_anywhere(settings: InstallSettings) -> None:
+    for rule in rules(settings):
+        assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+
+
+def test_the_controller_may_not_delete_namespaces_unless_the_server_makes_it_need_that() -> None:
+    def verbs(settings: InstallSettings) -> list[str]:
+        return next(it["verbs"] for it in rules(settings) if it["resources"] == ["namespaces"])
+
+    assert "delete" not in verbs(INSIDE)
+    assert "delete" in verbs(OUTSIDE)
+
+
+def test_secrets_admission_and_leases_are_reached_by_name_only() -> None:
+    by_name = {
+        "secrets",
+        "leases",
+        "validatingwebhookconfigurations",
+        "validatingadmissionpolicies",
+    }
+    for rule in rules(INSIDE):
+        if by_name & set(rule["resources"]) and rule["verbs"] != ["create"]:
+            assert rule["resourceNames"]
+
+
+def test_only_reading_is_aggregated_to_the_built_in_roles() -> None:
+    aggregated = [
+        role["metadata"]["name"]
+        for role in of_kind(INSIDE, "ClusterRole")
+        if any("aggregate-to" in label for label in role["metadata"]["labels"])
+    ]
+    assert aggregated == [rbac.VIEW_ROLE]
+
+
+def test_the_deployments_arguments_are_those_of_the_command() -> None:
+    (deployment,) = of_kind(INSIDE, "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    command, *options = container["args"]
+    known = {name for it in controller_command.params for name in it.opts}
+    assert command == "controller"
+    assert {option.partition("=")[0] for option in options} <= known
+
+
+def test_a_controller_outside_has_no_pods_and_a_url() -> None:
+    kinds = {it["kind"] for it in install.installation(OUTSIDE)}
+    assert not kinds & {"Deployment", "Service", "PodDisruptionBudget"}
+    entries = of_kind(OUTSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"]
+    assert [it["clientConfig"]["url"] for it in entries] == [
+        f"https://127.0.0.1:9443{path}"
+        for path in (webhook.USAGE_PATH, webhook.TREE_QUOTA_PATH, webhook.NAMESPACE_PATH)
+    ]
+    assert all(it["clientConfig"]["caBundle"] == "cGVt" for it in entries)
+
+
+def test_without_a_ca_bundle_the_field_is_left_to_the_controller() -> None:
+    entries = of_kind(INSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"]
+    assert not any("caBundle" in it["clientConfig"] for it in entries)
+
+
+def test_usage_is_asked_by_quota_admission_alone() -> None:
+    usage = of_kind(INSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"][0]
+    assert usage["matchConditions"][0]["expression"] == (
+        "request.userInfo.username == 'system:apiserver'"
+    )
+    assert (usage["timeoutSeconds"], usage["failurePolicy"]) == (1, "Fail")
+
+
+def test_every_user_of_the_controller_is_trusted_everywhere() -> None:
+    text = str(install.policies(OUTSIDE)).replace("\\'", "'")
+    users = "['system:serviceaccount:quotatree-system:quotatree', 'quotatree']"
+    trusted = re.findall(r"request\.userInfo\.username in (\[[^\]]*\])", text)
+    assert trusted
+    assert set(trusted) == {users}
+    assert rbac.subjects(OUTSIDE)[1]["name"] == "quotatree"
+
+
+def test_policies_stand_before_the_controller_starts() -> None:
+    kinds = [it["kind"] for it in install.installation(INSIDE)]
+    last = len(kinds) - 1 - kinds[::-1].index("ValidatingAdmissionPolicyBinding")
+    assert last < kinds.index("Deployment")
+
+
+@pytest.mark.parametrize(
+    ("settings", "want"),
+    [
+        ({}, "image: needed"),
+        ({"webhook_url": "http://127.0.0.1:1"}, "must begin with https://"),
+        ({"image": "i", "usage_timeout_seconds": 0}, "from 1 to 30"),
+        ({"image": "i", "usage_timeout_seconds": 31}, "from 1 to 30"),
+        ({"image": "i", "replicas": 0}, "at least one pod"),
+    ],
+)
+def test_settings_that_no_installation_can_have(settings: dict[str, Any], want: str) -> None:
+    with pytest.raises(errors.InputError, match=want):
+        InstallSettings(version="0", **settings)
+
+
+def test_a_lone_pod_gives_up_the_lease_before_its_successor_starts() -> None:
+    def strategy(replicas: int) -> str:
+        settings = InstallSettings(version="0", image="i", replicas=replicas)
+        return str(of_kind(settings, "Deployment")[0]["spec"]["strategy"]["type"])
+
+    assert [strategy(it) for it in (1, 2)] == ["Recreate", "RollingUpdate"]
+
+
+def test_the_gate_covers_what_the_settings_name() -> None:
+    gate = next(
+        it
+        for it in install.policies(OUTSIDE)
+        if it["metadata"]["name"] == quota_policies.BIRTH_GATE
+    )
+    groups = {it["apiGroups"][0] for it in gate["spec"]["matchConstraints"]["resourceRules"]}
+    assert groups == {"", "batch", "resource.k8s.io"}
+
+
+def test_the_golden_files_are_all_there_and_no_others() -> None:
+    found = {it.name for it in Path(golden.GOLDEN).glob("manifests*.yaml")}
+    assert found == set(golden.CASES)

@@ -1,0 +1,47 @@
+"""Write the accepted manifests again: `uv run python -m tools.golden`.
+
+Run it after a change of `quotatree.manifests` that is meant, and read the difference before
+committing it: these files are what people will apply to their clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from quotatree.manifests import install
+from quotatree.manifests.settings import InstallSettings
+
+GOLDEN: Final = Path(__file__).parent.parent / "tests" / "golden"
+
+CASES: Final[Mapping[str, InstallSettings]] = {
+    "manifests.yaml": InstallSettings(
+        version="0.0.0", image="registry.example/quotatree:0.0.0", replicas=1
+    ),
+    "manifests-outside.yaml": InstallSettings(
+        version="0.0.0",
+        webhook_url="https://127.0.0.1:9443",
+        ca_bundle="cGVt",
+        gated=("count/configmaps", "count/jobs.batch"),
+        controller_users=("quotatree",),
+        owner_references_enforced=True,
+    ),
+}
+"""File name to the settings of which it shows the installation."""
+
+
+def render(name: str) -> str:
+    """Return what the golden file `name` has to hold."""
+    return install.to_yaml(install.installation(CASES[name]))
+
+
+def main() -> None:
+    """Write all golden files of the manifests."""
+    for name in CASES:
+        (GOLDEN / name).write_text(render(name), encoding="utf-8")
+        print(f"wrote tests/golden/{name}")
+
+
+if __name__ == "__main__":
+    main()
