@@ -1,0 +1,42 @@
+"""kubeconfig files, with everything inside them: they work wherever they are copied to."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+from quotatree.sandbox import certs
+from quotatree.sandbox.state import SandboxState, write_private
+
+
+def text(state: SandboxState, client: str) -> str:
+    """The kubeconfig of one of `certs.CLIENTS`. It is JSON, which is YAML too."""
+    files = certs.Files(state.certificates)
+    certificate = files.client(client)
+    name = f"quotatree-{state.name}"
+    cluster = {"server": state.server, "certificate-authority-data": _encoded(files.ca)}
+    user = {
+        "client-certificate-data": _encoded(certificate),
+        "client-key-data": _encoded(files.key(certificate)),
+    }
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": client, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": client}}],
+        "current-context": name,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def write(state: SandboxState) -> None:
+    """Write the administrator's kubeconfig and those of the components, mode 0600."""
+    for client in certs.CLIENTS:
+        path = state.kubeconfig if client == certs.ADMIN else state.component_kubeconfig(client)
+        write_private(path, text(state, client).encode())
+
+
+def _encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
