@@ -1,0 +1,319 @@
+"""Leader election by a Lease: who may try to decide. Safety is the epoch, never a clock.
+
+The Lease gives liveness: somebody leads, and when he is gone somebody else does after `duration`.
+That two processes believe at the same moment that they lead cannot be excluded by any lease, since
+their clocks run apart and a process may stand still between looking at its clock and acting. So
+each acquisition makes a new *epoch*, the `leaseTransitions` that it wrote by compare-and-swap, and
+what a leader does is tied to that number.
+
+Differences from client-go's `tools/leaderelection`, whose rules these are otherwise:
+
+- `leaseTransitions` grows with *every* acquisition, also by the same identity after a restart:
+  the process before may have left requests on their way;
+- a renewal that finds another epoch is lost at once, even under the same identity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from quotatree.cluster import client as clients
+from quotatree.cluster import paths
+from quotatree.errors import ClusterError
+
+log = logging.getLogger(__name__)
+
+DURATION: Final = 15.0
+"""Seconds without renewal after which others may take the lease; client-go's default."""
+DEADLINE_SHARE: Final = 2 / 3
+"""Part of the duration after which the holder itself gives up, before anyone else may begin."""
+PERIOD_SHARE: Final = 2 / 15
+"""Part of the duration between two renewals, and between two looks at another's lease."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """What a Lease says. `duration` is in seconds; `version` its resourceVersion as text.
+
+    `renewed` is compared for equality only, since it is a time of another machine's clock.
+    """
+
+    holder: str
+    duration: float
+    epoch: int
+    renewed: str
+    version: str
+
+    def same_renewal(self, other: Term | None) -> bool:
+        """Whether nobody renewed or took the lease between the two looks at it."""
+        mine = (self.holder, self.epoch, self.renewed)
+        return other is not None and mine == (other.holder, other.epoch, other.renewed)
+
+
+def term(lease: dict[str, Any]) -> Term:
+    """Read a Lease; what is absent is as if nobody had ever held it."""
+    spec = lease.get("spec") or {}
+    return Term(
+        holder=spec.get("holderIdentity") or "",
+        duration=float(spec.get("leaseDurationSeconds") or 0),
+        epoch=int(spec.get("leaseTransitions") or 0),
+        renewed=spec.get("renewTime") or "",
+        version=lease["metadata"]["resourceVersion"],
+    )
+
+
+def may_take(seen: Term, *, identity: str, unchanged: float) -> bool:
+    """Whether `identity` may take a lease that it saw `unchanged` for so many seconds.
+
+    Only our own observation counts: `renewTime` is another machine's clock. The holder's own
+    duration applies, so that replicas with different settings do not depose one another.
+    """
+    return seen.holder in ("", identity) or unchanged >= seen.duration
+
+
+class LeaseElector:
+    """One candidate for one Lease.
+
+    `duration` is in seconds. `clock` is monotonic, `wall` gives Unix seconds for people who read
+    the Lease. `lost` is set when the lease is not ours any more; `epoch` is then None.
+    """
+
+    def __init__(
+        self,
+        client: clients.Client,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        duration: float = DURATION,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,  # noqa: S311 - spreads, guards nothing
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._duration = duration
+        self._clock = clock
+        self._wall = wall
+        self._sleep = sleep
+        self._chance = chance
+        self._seen: Term | None = None
+        self._seen_at = 0.0
+        self._renewed_at = 0.0
+        self._acquired = ""
+        self._epoch: int | None = None
+        self.lost = asyncio.Event()
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch in which this process leads, None when it does not."""
+        return self._epoch
+
+    @property
+    def holder(self) -> str:
+        """Who held the lease when it was last looked at, empty when nobody did."""
+        return self._seen.holder if self._seen else ""
+
+    async def acquire(self, *, above: int = 0) -> int:
+        """Wait until the lease is ours and return the new epoch, which is greater than `above`.
+
+        Give the greatest epoch seen anywhere as `above`: a Lease that was deleted and made anew
+        would count from 1 again and repeat an epoch. `renew` must run from now on. Errors of the
+        API server are logged and tried again; the caller ends the waiting by cancelling it.
+        """
+        while True:
+            try:
+                if await self._try(above):
+                    assert self._epoch is not None
+                    return self._epoch
+            except ClusterError as error:
+                log.warning("lease %s/%s: %s", self._namespace, self._name, error)
+            await self._sleep(self._period())
+
+    async def renew(self) -> None:
+        """Keep the lease; return when it is lost, with `lost` set.
+
+        It gives up at two thirds of the duration, when nobody else may have taken it yet.
+        """
+        while self._epoch is not None:
+            await self._sleep(self._period())
+            left = self._renewed_at + self._duration * DEADLINE_SHARE - self._clock()
+            # A process that stood still for long does not ask first whether it was noticed.
+            if left <= 0:
+                self._lose("it was not renewed in time")
+                return
+            try:
+                await self._renew_once(min(left, self._patience))
+            except ClusterError as error:
+                log.warning("lease %s/%s not renewed: %s", self._namespace, self._name, error)
+
+    async def release(self) -> None:
+        """Give the lease back, so that the next need not wait; what fails is only logged.
+
+        End `renew` first. A renewal that was cut off may have been carried out all the same, so
+        a lost compare-and-swap is tried once more.
+        """
+        if self._epoch is None or self._seen is None:
+            return
+        epoch, version = self._epoch, self._seen.version
+        self._lose("released")
+        try:
+            if not await self._give_back(epoch, version):
+                found = await self._read()
+                if found and (found.holder, found.epoch) == (self._identity, epoch):
+                    await self._give_back(epoch, found.version)
+        except ClusterError as error:
+            log.warning("lease %s/%s not released: %s", self._namespace, self._name, error)
+
+    async def _give_back(self, epoch: int, version: str) -> bool:
+        # One second, as client-go writes: zero is not a valid duration.
+        body = self._body(holder="", epoch=epoch, version=version, duration=1)
+        try:
+            self._observe(term(await self._put(body)))
+        except ClusterError as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
+
+    async def _try(self, above: int) -> bool:
+        """Look at the lease and take it if it may be taken; return whether it is ours."""
+        asked = self._clock()
+        found = await self._read()
+        if found is None:
+            body = self._body(holder=self._identity, epoch=above + 1, new=True)
+            return await self._take("POST", body, asked)
+        self._observe(found)
+        unchanged = self._clock() - self._seen_at
+        if not may_take(found, identity=self._identity, unchanged=unchanged):
+            return False
+        epoch = max(found.epoch, above) + 1
+        body = self._body(holder=self._identity, epoch=epoch, version=found.version, new=True)
+        return await self._take("PUT", body, asked)
+
+    async def _take(self, method: str, body: dict[str, Any], asked: float) -> bool:
+        try:
+            answer = await (self._put(body) if method == "PUT" else self._post(body))
+        except ClusterError as error:
+            if error.status == 409:
+                return False
+            raise
+        self._observe(term(answer))
+        self._epoch, self._renewed_at = body["spec"]["leaseTransitions"], asked
+        self.lost.clear()
+        log.info("lease %s/%s is ours, epoch %s", self._namespace, self._name, self._epoch)
+        return True
+
+    async def _renew_once(self, timeout: float) -> None:
+        assert self._epoch is not None
+        assert self._seen is not None
+        asked = self._clock()
+        body = self._body(holder=self._identity, epoch=self._epoch, version=self._seen.version)
+        try:
+            answer = await self._put(body, timeout=timeout)
+        except ClusterError as error:
+            if error.status not in (404, 409):
+                raise
+            await self._look_again(timeout)
+            return
+        self._observe(term(answer))
+        self._renewed_at = asked
+
+    async def _look_again(self, timeout: float) -> None:
+        """After a lost compare-and-swap: another took it, or only something else was written."""
+        found = await self._read(timeout)
+        if found is None:
+            self._lose("the Lease object was deleted")
+        elif found.holder != self._identity or found.epoch != self._epoch:
+            self._observe(found)
+            self._lose(f"{found.holder or 'nobody'} holds it, epoch {found.epoch}")
+        else:
+            # The renewal whose answer was lost, or an edited label: the next renewal uses this.
+            self._observe(found)
+
+    def _observe(self, found: Term) -> None:
+        if not found.same_renewal(self._seen):
+            self._seen_at = self._clock()
+        self._seen = found
+
+    def _lose(self, why: str) -> None:
+        log.info("lease %s/%s is no longer ours: %s", self._namespace, self._name, why)
+        self._epoch = None
+        self.lost.set()
+
+    def _period(self) -> float:
+        """Return seconds to the next attempt, spread so that candidates do not collide."""
+        return self._duration * PERIOD_SHARE * (0.75 + 0.5 * self._chance())
+
+    def _body(
+        self,
+        *,
+        holder: str,
+        epoch: int,
+        version: str | None = None,
+        duration: int | None = None,
+        new: bool = False,
+    ) -> dict[str, Any]:
+        stamp = datetime.fromtimestamp(self._wall(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if new:
+            self._acquired = stamp
+        metadata = {"name": self._name, "namespace": self._namespace}
+        return {
+            "apiVersion": paths.LEASES.api_version,
+            "kind": paths.LEASES.kind,
+            "metadata": metadata | ({"resourceVersion": version} if version else {}),
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": duration or max(1, round(self._duration)),
+                "leaseTransitions": epoch,
+                "acquireTime": self._acquired,
+                "renewTime": stamp,
+            },
+        }
+
+    async def _read(self, timeout: float | None = None) -> Term | None:
+        try:
+            lease = await self._client.request(
+                "GET",
+                paths.LEASES.path(self._namespace, self._name),
+                timeout=timeout or self._patience,
+                retry=False,
+            )
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+        return term(lease)
+
+    async def _put(self, body: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        return await self._client.request(
+            "PUT",
+            paths.LEASES.path(self._namespace, self._name),
+            body=body,
+            timeout=timeout or self._patience,
+            retry=False,
+        )
+
+    async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._client.request(
+            "POST",
+            paths.LEASES.path(self._namespace),
+            body=body,
+            timeout=self._patience,
+            retry=False,
+        )
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for one request, so that several fit into the duration."""
+        return self._duration * (1 - DEADLINE_SHARE)

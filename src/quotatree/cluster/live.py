@@ -1,0 +1,73 @@
+"""The living state that the controller fills and the webhook asks: the world, and who waits for it.
+
+One event loop, one writer at a time: between two awaits nobody else changes the world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from quotatree.engine.ledger import Ledger
+from quotatree.engine.reservation import Timing
+from quotatree.engine.world import World
+from quotatree.model.names import Namespace
+from quotatree.model.observed import ManagedQuota
+
+
+class Live:
+    """A world with its waiters.
+
+    `loaded` is False until this replica leads and has listed everything once; until then nothing
+    may be decided on the world.
+    """
+
+    def __init__(self, *, clock: Callable[[], float], timing: Timing | None = None) -> None:
+        self.clock = clock
+        self.world = World(Ledger(epoch=0, timing=timing, on_change=self._changed))
+        self.loaded = False
+        self.freed = False
+        self._bell = asyncio.Event()
+        self._seen: dict[tuple[Namespace, str], int] = {}
+
+    def lead(self, epoch: int) -> None:
+        """Decide in this epoch from now on; nothing was taken in before."""
+        self.world.ledger.epoch = epoch
+
+    def _changed(self, _: Namespace) -> None:
+        self.freed = True
+        self.ring()
+
+    def ring(self) -> None:
+        """Wake everybody who waits for a change."""
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
+
+    async def change(self, *, until: float) -> None:
+        """Return at the next change, at the latest at `until` on the clock."""
+        bell = self._bell
+        try:
+            async with asyncio.timeout(max(0.0, until - self.clock())):
+                await bell.wait()
+        except TimeoutError:
+            return
+
+    def arrived(self, seen: ManagedQuota) -> None:
+        """Note that the watch has shown a managed ResourceQuota at this version."""
+        self._seen[seen.namespace, seen.name] = seen.resource_version
+        self.ring()
+
+    def gone(self, namespace: Namespace) -> None:
+        """Forget what was noted of a namespace."""
+        for key in [key for key in self._seen if key[0] == namespace]:
+            del self._seen[key]
+
+    async def until_seen(
+        self, key: tuple[Namespace, str], resource_version: int, *, until: float
+    ) -> bool:
+        """Wait until the watch has shown `key` at this version or later; False when it is late."""
+        while self._seen.get(key, 0) < resource_version:
+            if self.clock() >= until:
+                return False
+            await self.change(until=until)
+        return True

@@ -1,0 +1,68 @@
+"""Managed ResourceQuotas to values: the measurement of one namespace by the API server.
+
+Runs on every watch event, and on objects whose annotations anybody may have written before the
+policies stood: garbage counts as absent, and absent is always the careful reading (no slice, no
+epoch, not ready).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from quotatree.codec import fields
+from quotatree.model import names
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import ManagedQuota
+from quotatree.units.resources import EMPTY, Resources
+
+_PREFIX: Final = names.SLICE_PREFIX
+_TRUE: Final = "true"
+
+
+def parse(obj: Mapping[str, Any]) -> ManagedQuota:
+    """Return the ResourceQuota as a value; never raises."""
+    metadata = fields.mapping(obj, "metadata")
+    spec = fields.mapping(obj, "spec")
+    status = fields.mapping(obj, "status")
+    annotations = fields.mapping(metadata, "annotations")
+    return ManagedQuota(
+        namespace=Namespace(fields.text(metadata, "namespace")),
+        name=fields.text(metadata, "name"),
+        uid=Uid(fields.text(metadata, "uid")),
+        resource_version=fields.whole(metadata.get("resourceVersion")) or 0,
+        scopes=fields.scopes(spec),
+        spec_hard=fields.amounts(spec, "hard"),
+        status_hard=fields.amounts(status, "hard"),
+        used=fields.amounts(status, "used"),
+        slice=_slice(annotations) if annotations else EMPTY,
+        epoch=fields.whole(annotations.get(names.ANNOTATION_EPOCH)),
+        ready=annotations.get(names.ANNOTATION_READY) == _TRUE,
+        limited_by=fields.text(annotations, names.ANNOTATION_LIMITED_BY),
+        terminating=bool(metadata.get("deletionTimestamp")),
+        labelled=fields.mapping(metadata, "labels").get(names.LABEL_MANAGED) == _TRUE,
+    )
+
+
+def _slice(annotations: Mapping[str, Any]) -> Resources:
+    """Return the slice; a negative part is no slice."""
+    found = {
+        slice_resource(key): value
+        for key, value in annotations.items()
+        if key.startswith(_PREFIX) and not (type(value) is str and value.startswith("-"))
+    }
+    return fields.resources(found) if found else EMPTY
+
+
+def slice_annotation(resource: str) -> str:
+    """Return the annotation that carries the slice of `resource`.
+
+    Only the first `/` is written `_`: what stands before it is a DNS name or a prefix without `_`,
+    so that the first `_` of an annotation is always that slash again.
+    """
+    return _PREFIX + resource.replace("/", "_", 1)
+
+
+def slice_resource(annotation: str) -> str:
+    """Return the resource whose slice the annotation carries: the inverse of the above."""
+    return annotation.removeprefix(_PREFIX).replace("_", "/", 1)

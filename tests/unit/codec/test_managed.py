@@ -1,0 +1,118 @@
+"""Managed ResourceQuotas: everything useful is read, and nothing malformed ever raises."""
+
+import pytest
+
+from quotatree.codec import managed
+from quotatree.model.observed import ManagedQuota
+from quotatree.model.scope import ScopeTerm
+from quotatree.units.resources import EMPTY, Resources
+
+
+def obj(*, annotations=None, labels=None, spec=None, status=None, **metadata):
+    return {
+        "metadata": {
+            "namespace": "team",
+            "name": "quotatree",
+            "uid": "u1",
+            "resourceVersion": "12",
+            "annotations": annotations,
+            "labels": labels,
+            **metadata,
+        },
+        "spec": spec,
+        "status": status,
+    }
+
+
+def test_all_that_the_ledger_needs_is_read():
+    seen = managed.parse(
+        obj(
+            annotations={
+                "slice.quotatree.dev/cpu": "3",
+                "slice.quotatree.dev/requests.nvidia.com_gpu": "2",
+                "quotatree.dev/epoch": "7",
+                "quotatree.dev/ready": "true",
+                "quotatree.dev/limited-by": "org: cpu",
+            },
+            labels={"quotatree.dev/managed": "true"},
+            spec={"hard": {"cpu": "20"}, "scopes": ["BestEffort"]},
+            status={"hard": {"cpu": "10"}, "used": {"cpu": "4500m"}},
+            deletionTimestamp="2026-01-01T00:00:00Z",
+        )
+    )
+    assert seen == ManagedQuota(
+        namespace="team",
+        name="quotatree",
+        uid="u1",
+        resource_version=12,
+        scopes=(ScopeTerm(scope="BestEffort"),),
+        spec_hard=Resources.parse({"cpu": "20"}),
+        status_hard=Resources.parse({"cpu": "10"}),
+        used=Resources.parse({"cpu": "4500m"}),
+        slice=Resources.parse({"cpu": "3", "requests.nvidia.com/gpu": "2"}),
+        epoch=7,
+        ready=True,
+        limited_by="org: cpu",
+        terminating=True,
+        labelled=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param({}, id="nothing at all"),
+        pytest.param({"metadata": None, "spec": None, "status": None}, id="nulls"),
+        pytest.param({"metadata": [], "spec": "x", "status": 3}, id="wrong types"),
+        pytest.param(obj(annotations=["a"], labels="b"), id="annotations that are a list"),
+        pytest.param(
+            obj(spec={"hard": []}, status={"used": "x"}), id="lists of resources that are none"
+        ),
+        pytest.param(obj(resourceVersion="1e9"), id="a resourceVersion that is no number"),
+        pytest.param(obj(resourceVersion="٣"), id="digits of another script"),
+        pytest.param(
+            obj(spec={"scopes": [None, 3], "scopeSelector": []}), id="scopes of wrong types"
+        ),
+        pytest.param(
+            obj(spec={"scopeSelector": {"matchExpressions": ["x", {}]}}), id="a selector of texts"
+        ),
+    ],
+)
+def test_garbage_counts_as_absent(garbage):
+    seen = managed.parse(garbage)
+    assert (seen.spec_hard, seen.used, seen.slice, seen.epoch) == (EMPTY, EMPTY, EMPTY, None)
+    assert seen.scopes == ()
+    assert not seen.ready
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("many", "no quantity"),
+        ("-1", "negative"),
+        ("", "empty"),
+        (None, "null"),
+        (["1"], "a list"),
+        ("1" * 2000, "endless"),
+    ],
+)
+def test_a_planted_slice_that_is_no_amount_is_no_slice(value, why):
+    seen = managed.parse(obj(annotations={"slice.quotatree.dev/cpu": value}))
+    assert seen.slice == EMPTY, why
+
+
+@pytest.mark.parametrize("value", ["-1", "1.0", "x", "", None, True, ["7"], "9" * 40, "７"])
+def test_an_epoch_that_is_no_number_is_none(value):
+    assert managed.parse(obj(annotations={"quotatree.dev/epoch": value})).epoch is None
+
+
+def test_one_bad_amount_hides_no_other():
+    seen = managed.parse(obj(status={"used": {"cpu": "1", "memory": "lots", "pods": None}}))
+    assert seen.used == Resources.parse({"cpu": "1"})
+
+
+@pytest.mark.parametrize("name", ["cpu", "requests.nvidia.com/gpu", "count/a_b.example.com"])
+def test_slice_annotations_name_their_resource_both_ways(name):
+    annotation = managed.slice_annotation(name)
+    assert annotation.count("/") == 1
+    assert managed.slice_resource(annotation) == name
