@@ -26,14 +26,14 @@ from quotatree.testing.simulated import Object, Server
 from quotatree.units.resources import Resources
 
 ROOTS = [Namespace(n) for n in ("r0", "r1")]
-TEAMS = [Namespace(n) for n in ("t0", "t1", "t2")]
-LEAVES = [Namespace(f"n{i}") for i in range(6)]
+TEAMS = [Namespace(n) for n in ("t0", "t1")]
+LEAVES = [Namespace(f"n{i}") for i in range(3)]
 ALL = [*ROOTS, *TEAMS, *LEAVES]
 RESOURCES = ("cpu", "pods")
 
 names = st.sampled_from(ALL)
-amounts = st.integers(1, 6)
-limits = st.dictionaries(st.sampled_from(RESOURCES), st.integers(0, 12), max_size=2)
+amounts = st.integers(0, 3)
+limits = st.dictionaries(st.sampled_from(RESOURCES), st.integers(1, 8), max_size=2)
 
 
 def resources(values: dict[str, int]) -> Resources:
@@ -77,6 +77,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def start(self) -> None:
         """Read everything by consistent lists, then fence by compare-and-swap."""
         self.world = World(Ledger(epoch=self.epoch))
+        self.delivered = 0
         self.relist()
         for name in self.hard:
             self.put_quota(name)
@@ -100,26 +101,39 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # -- what may happen ----------------------------------------------------------------------
 
-    @rule(name=names, cpu=amounts, pods=amounts, back=st.integers(0, 2))
-    def request(self, name: Namespace, cpu: int, pods: int, back: int) -> None:
-        """Native admission asks for growth, on the newest object or on a stale one."""
+    @rule(name=names, cpu=amounts, pods=amounts)
+    def request(self, name: Namespace, cpu: int, pods: int) -> None:
+        """Native admission asks for growth of the newest object."""
+        self.ask(self.server.managed[name], cpu=cpu, pods=pods)
+
+    @precondition(lambda self: self.flights or self.world.ledger.moves)
+    @rule(data=st.data(), cpu=amounts, pods=amounts)
+    def request_in_the_thick_of_it(self, data: st.DataObject, cpu: int, pods: int) -> None:
+        """The same, where something is in flight already: there, beside it, or in what moves."""
+        busy = {f.obj.namespace for f in self.flights if isinstance(f.obj, ManagedQuota)}
+        moving = {n for m in self.world.ledger.moves for n in self.world.ledger.forest.subtree(m)}
+        name = data.draw(st.sampled_from(sorted(busy | moving) or ALL))
         versions = [
             o
             for o in self.server.history
             if isinstance(o, ManagedQuota) and o.namespace == name and o.epoch == self.epoch
         ]
-        old = versions[max(0, len(versions) - 1 - back)]
+        self.ask(data.draw(st.sampled_from(versions[-2:])), cpu=cpu, pods=pods)
+
+    def ask(self, old: ManagedQuota, *, cpu: int, pods: int) -> None:
+        name = old.namespace
+        current = old is self.server.managed[name]
         new = replace(old, used=old.used + resources({"cpu": cpu, "pods": pods}))
         review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
         quiet = not self.world.ledger.unsettled and not self.world.ledger.moves
-        fits = self.fits(name, new.used) if quiet and back == 0 else None
+        fits = self.fits(name, new.used) if quiet and current else None
         verdict = admit.decide(self.world.ledger, review, now=self.now, arrived=self.now)
         event(f"request: {type(verdict).__name__}")
         if isinstance(verdict, Admit):
             self.flights.append(Flight(obj=new))
         if isinstance(verdict, Tighten):
             assert not old.used.exceeding(verdict.hard), "tightened below usage"
-        if fits is not None and old is self.server.managed[name]:
+        if fits is not None:
             assert isinstance(verdict, Admit) == fits, verdict
 
     def fits(self, name: Namespace, used: Resources) -> bool:
@@ -154,11 +168,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def deliver(self, count: int, again: bool) -> None:
         """The watch shows the next events, perhaps after repeating an old one."""
         if again and self.delivered:
-            self.show(self.server.history[self.delivered - 1])
+            for obj in self.server.history[max(0, self.delivered - 5) : self.delivered]:
+                self.show(obj)
         for obj in self.server.history[self.delivered : self.delivered + count]:
             self.show(obj)
         self.delivered = min(self.delivered + count, len(self.server.history))
 
+    @precondition(lambda self: self.delivered < len(self.server.history))
     @rule()
     def relist(self) -> None:
         """The watch was lost: everything is listed anew, and its history is skipped."""
@@ -168,7 +184,8 @@ class LedgerMachine(RuleBasedStateMachine):
             self.show(quota)
         self.delivered = len(self.server.history)
 
-    @rule(name=names, cpu=st.integers(0, 4), pods=st.integers(0, 4))
+    @precondition(lambda self: any(q.used for q in self.server.managed.values()))
+    @rule(name=names, cpu=st.integers(0, 2), pods=st.integers(0, 2))
     def recount_down(self, name: Namespace, cpu: int, pods: int) -> None:
         """Objects were deleted: the native controller writes a lower usage."""
         quota = self.server.managed[name]
@@ -206,6 +223,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.guaranteed.pop(name, None)
         self.put_quota(name)
 
+    @precondition(lambda self: self.flights)
     @rule()
     def crash(self) -> None:
         """The process dies with grants in flight; the next one lists, and fences by writing.
@@ -283,4 +301,4 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(stateful_step_count=40, deadline=None)
+TestLedger.settings = settings(stateful_step_count=60, deadline=None)

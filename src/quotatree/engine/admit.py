@@ -44,28 +44,40 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
         return Admit(reserved=not review.dry_run)
-    until = _worth_waiting(ledger, key, limits, arrived=arrived)
-    if until is not None and now < until:
+    until = arrived + _patience(ledger, key)
+    if now < until and _may_fit(ledger, key, limits, alone=_alone(review)):
         return Wait(until=until, limits=tuple(limits))
     return _refuse(ledger, review, limits, now=now)
 
 
-def _worth_waiting(
-    ledger: Ledger, key: AccountKey, limits: list[Limit], *, arrived: float
-) -> float | None:
-    """Return until when to wait for what is in flight to lose, None when that cannot help."""
-    for limit in limits:
-        unsettled = ledger.unsettled_under(limit.ancestor, limit.resource, asking=key)
-        if limit.charged - unsettled + limit.requested > limit.hard:
-            return None
+def _may_fit(ledger: Ledger, key: AccountKey, limits: list[Limit], *, alone: bool) -> bool:
+    """Whether something of it fits as soon as what others have in flight is decided.
+
+    One request alone has to fit whole. Of a batch only the sum is known: while anything is in
+    flight where there is room by settled charges, its small requests might fit. Refused at once,
+    they would be refused for a sibling's grant that is not committed yet, or never will be.
+    """
+    unsettled = [ledger.unsettled_under(x.ancestor, x.resource, asking=key) for x in limits]
+    rooms = [x.hard - x.charged + loose for x, loose in zip(limits, unsettled, strict=True)]
+    if alone:
+        return all(x.requested <= room for x, room in zip(limits, rooms, strict=True))
+    return any(loose > 0 and room > 0 for loose, room in zip(unsettled, rooms, strict=True))
+
+
+def _patience(ledger: Ledger, key: AccountKey) -> float:
+    """Return how long (seconds) to wait at most for what others have in flight."""
     holds = any(
         r.state is State.HELD
         for other in ledger.unsettled
         if other != key and (account := ledger.account(*other)) is not None
         for r in account.reservations
     )
-    bound = ledger.timing.wait + (ledger.timing.hold if holds else 0.0)
-    return arrived + bound
+    return ledger.timing.wait + (ledger.timing.hold if holds else 0.0)
+
+
+def _alone(review: UsageReview) -> bool:
+    """Whether there is one request to answer: a batch of one, or a dry run."""
+    return review.dry_run or is_single(review.new.used.growth(review.old.used))
 
 
 def _refuse(
@@ -74,14 +86,15 @@ def _refuse(
     key = (review.old.namespace, review.old.scopes)
     growth = review.new.used.growth(review.old.used)
     account = ledger.account(*key)
-    if review.dry_run or account is None or is_single(growth):
+    if account is None or _alone(review):
         return Deny(limits=tuple(limits), requested=growth)
     ledger.release_hold(key)  # an earlier one is no room of its own
     blocked = {limit.resource for limit in limits}
     room = room_for(ledger, key, account, resources=blocked)
     used = review.old.used.nanos()
     tight = {r: used.get(r, 0) + amount for r, amount in room.items()}
-    held = {**review.new.used.nanos(), **tight}
+    # Where nothing is left there is no retry to keep the other resources for.
+    held = {**review.new.used.nanos(), **tight} if any(room.values()) else tight
     ledger.hold(key, held, base=review.old.resource_version, now=now)
     return Tighten(
         namespace=review.old.namespace,

@@ -58,20 +58,20 @@ def _decide_move(
     now: float,
     arrived: float,
 ) -> Verdict:
-    if review.old is None:
-        return Admit(reserved=False)
-    if ledger.uid_of(review.new.name) is None:
+    if review.old is not None and ledger.uid_of(review.new.name) is None:
         return TryLater(reason=f"namespace {review.new.name} is not known to the leader yet")
+    # One that is created holds nothing itself, but children may have been waiting for it.
     limits = obstacles(ledger, ledger.forest.node(review.new.name), target)
     if limits:
         until = arrived + ledger.timing.wait
         if ledger.unsettled and now < until:
             return Wait(until=until, limits=tuple(limits))
         return Refuse(message=explain.move(review.new.name, target.name, limits))
-    if not review.dry_run:
-        base = review.old.resource_version
-        ledger.reserve_move(review.new.name, target.name, base=base, now=now)
-    return Admit(reserved=not review.dry_run)
+    if review.old is None or review.dry_run:
+        return Admit(reserved=False)
+    base = review.old.resource_version
+    ledger.reserve_move(review.new.name, target.name, base=base, now=now)
+    return Admit(reserved=True)
 
 
 def obstacles(ledger: Ledger, node: Node, target: Node) -> list[Limit]:

@@ -49,6 +49,31 @@ class Book:
         """Return what the parent is charged for this subtree."""
         return max(self.guaranteed.get(resource, 0), self.gross.get(resource, 0))
 
+    def add(self, deltas: Mapping[str, int]) -> Mapping[str, int]:
+        """Add `deltas` (none of them zero) to the gross; return by how much the charge changes."""
+        gross, guaranteed = self.gross, self.guaranteed
+        if not guaranteed:  # as on most levels: everything comes through
+            for resource, delta in deltas.items():
+                after = gross.get(resource, 0) + delta
+                if after:
+                    gross[resource] = after
+                else:
+                    gross.pop(resource, None)
+            return deltas
+        through: Amounts = {}
+        for resource, delta in deltas.items():
+            before = gross.get(resource, 0)
+            after = before + delta
+            if after:
+                gross[resource] = after
+            else:
+                gross.pop(resource, None)
+            floor = guaranteed.get(resource, 0)
+            change = max(floor, after) - max(floor, before)
+            if change:
+                through[resource] = change
+        return through
+
     def charges(self) -> Amounts:
         """Return every non-zero charge."""
         found = {r: self.charge(r) for r in (*self.gross, *self.guaranteed)}
@@ -255,21 +280,8 @@ class Forest:
         """Add `deltas` to gross(node) and carry what comes through to everyone above."""
         current: Node | None = node
         while current is not None and deltas:
-            book = current.book(scopes)
-            gross, guaranteed = book.gross, book.guaranteed
-            through: Amounts = {}
-            for resource, delta in deltas.items():
-                before = gross.get(resource, 0)
-                after = before + delta
-                if after:
-                    gross[resource] = after
-                else:
-                    gross.pop(resource, None)
-                floor = guaranteed.get(resource, 0)
-                change = max(floor, after) - max(floor, before)
-                if change:
-                    through[resource] = change
-            deltas = through
+            book = current.books.get(scopes) or current.book(scopes)
+            deltas = book.add(deltas)
             for target in current.ghosts:
                 self._shift(target, scopes, deltas)
             current = current.parent
@@ -326,12 +338,16 @@ class Forest:
         level that is already exceeded refuses only what comes through to it.
         """
         found: list[Limit] = []
-        pending: list[tuple[Node | None, Mapping[str, int]]] = [(node, growth)]
+        growing: Mapping[str, int] = {r: d for r, d in growth.items() if d > 0}
+        pending: list[tuple[Node | None, Mapping[str, int]]] = [(node, growing)]
         while pending:
             current, deltas = pending.pop()
             while current is not None and current is not below and deltas:
-                deltas = _climb(current, scopes, deltas, found=found)
-                pending.extend((ghost, deltas) for ghost in current.ghosts)
+                book = current.books.get(scopes)
+                if book is not None:
+                    deltas = _climb(current.name, book, deltas, found=found)
+                if current.ghosts:
+                    pending.extend((ghost, deltas) for ghost in current.ghosts)
                 current = current.parent
         return found
 
@@ -398,31 +414,35 @@ def _name(node: Node | None) -> Namespace | None:
 
 
 def _climb(
-    node: Node, scopes: ScopeSet, deltas: Mapping[str, int], *, found: list[Limit]
+    name: Namespace, book: Book, deltas: Mapping[str, int], *, found: list[Limit]
 ) -> Mapping[str, int]:
-    """Return what of `deltas` comes through `node`, noting in `found` where it refuses."""
-    book = node.books.get(scopes)
-    if book is None:
-        return deltas
+    """Return what of `deltas` (all above zero) comes through, noting in `found` who refuses."""
     gross, guaranteed, hard = book.gross, book.guaranteed, book.hard
+    if not guaranteed:  # as on most levels: everything comes through
+        for resource, delta in deltas.items():
+            ceiling = hard.get(resource)
+            if ceiling is not None and (charged := gross.get(resource, 0)) + delta > ceiling:
+                found.append(_limit(name, resource, delta, charged=charged, hard=ceiling))
+        return deltas
     through: Amounts = {}
     for resource, delta in deltas.items():
-        before = gross.get(resource, 0)
-        after = before + delta
         floor = guaranteed.get(resource, 0)
-        if floor:
-            before, after = max(floor, before), max(floor, after)
+        before = gross.get(resource, 0)
+        after = max(floor, before + delta)
+        before = max(floor, before)
         if after > before:
             through[resource] = after - before
             ceiling = hard.get(resource)
             if ceiling is not None and after > ceiling:
-                found.append(
-                    Limit(
-                        ancestor=node.name,
-                        resource=ResourceName(resource),
-                        requested=after - before,
-                        charged=before,
-                        hard=ceiling,
-                    )
-                )
+                found.append(_limit(name, resource, after - before, charged=before, hard=ceiling))
     return through
+
+
+def _limit(name: Namespace, resource: str, requested: int, *, charged: int, hard: int) -> Limit:
+    return Limit(
+        ancestor=name,
+        resource=ResourceName(resource),
+        requested=requested,
+        charged=charged,
+        hard=hard,
+    )

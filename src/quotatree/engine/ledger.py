@@ -200,12 +200,13 @@ class Ledger:
         self._post(key, account)
         return True
 
-    def quota_gone(self, name: Namespace, scopes: ScopeSet) -> None:
+    def quota_gone(self, name: Namespace, scopes: ScopeSet, *, counted: bool = True) -> None:
         """Take in that a managed ResourceQuota was deleted: nothing is released by that.
 
-        Only where the Namespace is gone too (its own event came first) is the account dropped.
+        Only where the Namespace is gone too (its own event came first), or has left its tree
+        (`counted` is False) and nobody measures it any more, is the account dropped.
         """
-        if name in self._uids:
+        if counted and name in self._uids:
             return
         self._accounts.pop((name, scopes), None)
         self.unsettled.discard((name, scopes))

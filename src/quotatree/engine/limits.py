@@ -8,11 +8,12 @@ far as it is still asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from quotatree.engine.forest import Amounts
 from quotatree.engine.ledger import AccountKey, Ledger
 from quotatree.model.names import Namespace, QuotaName
-from quotatree.model.quota import Quota
+from quotatree.model.quota import Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet
 from quotatree.model.verdict import Limit
 
@@ -33,6 +34,16 @@ class Limits:
     def all(self) -> Iterable[Quota]:
         """Return all TreeQuotas."""
         return (quota for found in self._quotas.values() for quota in found.values())
+
+    def find(self, key: tuple[Namespace, QuotaName]) -> Quota | None:
+        """Return one TreeQuota as it was last taken in."""
+        return self._quotas.get(key[0], {}).get(key[1])
+
+    def answered(self, quota: Quota, status: QuotaStatus | None) -> None:
+        """Note the status of a TreeQuota, unless another one has taken its place."""
+        known = self.find(quota.key)
+        if known is not None and known.uid == quota.uid:
+            self._quotas[quota.namespace][quota.name] = replace(known, status=status)
 
     def put(self, quota: Quota) -> bool:
         """Take in a TreeQuota; returns whether its spec is news."""

@@ -37,9 +37,8 @@ def plan_namespace(world: World, name: Namespace) -> tuple[Effect, ...]:
         return ()
     if seen.terminating:
         return tuple(_farewell(world, seen))
-    managed = tuple(_managed(world, name))
-    marks = tuple(_marks(world, seen, enforced=not managed and _stands(world, name)))
-    return (*managed, *marks, *_ownership(world, seen))
+    marks = _marks(world, seen, enforced=_stands(world, name))
+    return (*_managed(world, name), *marks, *_ownership(world, seen))
 
 
 # -- managed ResourceQuotas -------------------------------------------------------------------
@@ -64,19 +63,29 @@ def wanted_hard(world: World, name: Namespace) -> dict[ScopeSet, Resources]:
 def _managed(world: World, name: Namespace) -> Iterator[Effect]:
     wanted = wanted_hard(world, name)
     found = world.managed.get(name, {})
-    kept = {scope.managed_name(scopes) for scopes in wanted}
+    kept = {scope.managed_name(scopes): scopes for scopes in wanted}
     for quota in sorted(found):
-        if quota not in kept and not found[quota].terminating:
+        # Scopes cannot be changed: an impostor of that name measures something else.
+        stays = quota in kept and kept[quota] == found[quota].scopes
+        if not stays and not found[quota].terminating:
             yield DeleteManaged(namespace=name, quota=quota, uid=found[quota].uid)
-    for scopes, hard in wanted.items():
-        quota = scope.managed_name(scopes)
-        if quota in found:
-            yield from _correct(world, found[quota], hard)
-        else:
-            epoch = world.ledger.epoch
-            yield CreateManaged(namespace=name, quota=quota, scopes=scopes, hard=hard, epoch=epoch)
-    if wanted and all(scope.managed_name(scopes) in found for scopes in wanted):
+    corrections = [
+        what for scopes, hard in wanted.items() for what in _stand(world, name, scopes, hard=hard)
+    ]
+    yield from corrections
+    if wanted and not corrections and all(quota in found for quota in kept):
         yield from _open_gate(found, wanted)
+
+
+def _stand(world: World, name: Namespace, scopes: ScopeSet, *, hard: Resources) -> Iterator[Effect]:
+    """Put up the managed ResourceQuota of one scope set, or put it right."""
+    quota = scope.managed_name(scopes)
+    seen = world.managed.get(name, {}).get(quota)
+    if seen is None:
+        epoch = world.ledger.epoch
+        yield CreateManaged(namespace=name, quota=quota, scopes=scopes, hard=hard, epoch=epoch)
+    elif seen.scopes == scopes:  # else it is created again when the impostor is gone
+        yield from _correct(world, seen, hard)
 
 
 def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effect]:
@@ -115,8 +124,6 @@ def _open_gate(
     gate = found[names.MANAGED_QUOTA]
     if gate.ready or not all(found[scope.managed_name(s)].measured for s in wanted):
         return
-    if any(found[scope.managed_name(s)].spec_hard != hard for s, hard in wanted.items()):
-        return
     yield PatchManaged(
         namespace=gate.namespace,
         quota=gate.name,
@@ -126,12 +133,19 @@ def _open_gate(
 
 
 def _stands(world: World, name: Namespace) -> bool:
-    """Whether every managed ResourceQuota is there, measured and open."""
+    """Whether every key is measured by a managed ResourceQuota that is there, and the gate open.
+
+    Not whether each `status.hard` is the wanted one: it rises and falls with tightenings, and what
+    people read on a Namespace is not to flicker with them.
+    """
     found = world.managed.get(name, {})
-    wanted = wanted_hard(world, name)
+    wanted = {scope.managed_name(s): hard for s, hard in wanted_hard(world, name).items()}
     return bool(wanted) and all(
-        scope.managed_name(scopes) in found and found[scope.managed_name(scopes)].measured
-        for scopes in wanted
+        quota in found
+        and found[quota].measured
+        and set(hard) <= set(found[quota].spec_hard)
+        and (found[quota].ready or quota != names.MANAGED_QUOTA)
+        for quota, hard in wanted.items()
     )
 
 
@@ -179,18 +193,26 @@ def _ownership(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
     """Own a namespace natively only where it was asked for and its parent allows the cascade.
 
     The garbage collector takes an owner with another UID for absent and deletes the child: so a
-    reference that does not name the living parent is removed at once.
+    reference that does not name the living parent is removed at once, unless that parent is just
+    being deleted with all that it owns. Our finalizer stands on the parent before the first
+    reference to it is written: it cannot vanish unnoticed in between.
     """
+    wanted = world.wants_owner(seen.name) or any(True for _ in world.owned_children(seen.name))
+    if wanted != (names.FINALIZER_PARENT in seen.finalizers):
+        yield SetFinalizer(namespace=seen.name, uid=seen.uid, present=wanted)
+    if world.follows(seen):
+        yield from _permit(world, seen)
+        return
     parent = _owner(world, seen)
     owners = [owner for owner in seen.owners if owner.kind == "Namespace"]
     right = [parent is not None and o.name == parent.name and o.uid == parent.uid for o in owners]
     if parent is None and owners:
         yield SetOwner(namespace=seen.name, uid=seen.uid, parent=None)
     elif parent is not None and right != [True]:
-        yield SetOwner(namespace=seen.name, uid=seen.uid, parent=parent.name)
-    wanted = any(True for _ in world.owned_children(seen.name))
-    if wanted != (names.FINALIZER_PARENT in seen.finalizers):
-        yield SetFinalizer(namespace=seen.name, uid=seen.uid, present=wanted)
+        if names.FINALIZER_PARENT in parent.finalizers:
+            yield SetOwner(namespace=seen.name, uid=seen.uid, parent=parent.name)
+        elif owners:
+            yield SetOwner(namespace=seen.name, uid=seen.uid, parent=None)
 
 
 def _owner(world: World, seen: ObservedNamespace) -> ObservedNamespace | None:
@@ -203,19 +225,23 @@ def _owner(world: World, seen: ObservedNamespace) -> ObservedNamespace | None:
 
 
 def _farewell(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
-    """Let a terminating namespace go once its owned children may follow it.
-
-    The collector deletes an owned child when its owner is gone; a child that has children itself
-    is protected, unless the permission to cascade is copied to it before.
-    """
+    """Let a terminating namespace go once those that it owns may follow it, or no longer do."""
     waiting = False
     for child in world.owned_children(seen.name):
-        if world.cascades(seen.name) and not world.cascades(child.name) and not child.terminating:
-            waiting = True
-            yield PatchNamespace(
-                namespace=child.name,
-                uid=child.uid,
-                annotations={names.ANNOTATION_CASCADE: "true"},
-            )
+        if child.terminating:
+            continue
+        if world.follows(child):
+            effects = tuple(_permit(world, child))
+        else:
+            effects = (SetOwner(namespace=child.name, uid=child.uid, parent=None),)
+        waiting = waiting or bool(effects)
+        yield from effects
     if not waiting and names.FINALIZER_PARENT in seen.finalizers:
         yield SetFinalizer(namespace=seen.name, uid=seen.uid, present=False)
+
+
+def _permit(world: World, child: ObservedNamespace) -> Iterator[Effect]:
+    """Copy the permission to cascade downwards: without it a child with children is protected."""
+    if not world.cascades(child.name):
+        annotations = {names.ANNOTATION_CASCADE: "true"}
+        yield PatchNamespace(namespace=child.name, uid=child.uid, annotations=annotations)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.limits import Limits
 from quotatree.model import names
-from quotatree.model.names import Namespace
-from quotatree.model.observed import ManagedQuota, ObservedNamespace
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import Lifecycle, ManagedQuota, ObservedNamespace
 from quotatree.model.quota import Quota
 
 
@@ -23,6 +23,8 @@ class World:
         self.limits = Limits(ledger)
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
+        self._owned: dict[Namespace, set[Namespace]] = {}
+        self._cascaded: set[Uid] = set()
 
     # -- taking in ----------------------------------------------------------------------------
 
@@ -33,10 +35,11 @@ class World:
             return set()
         dirty = {seen.name} | self._near(seen.name)
         self.namespaces[seen.name] = seen
+        dirty |= self._index_owners(seen.name, known, seen)
         if self.ledger.observe_namespace(seen):
             dirty |= set(self.ledger.forest.subtree(seen.name))
             dirty |= self._near(seen.name)
-        if known is not None and known.annotations != seen.annotations:
+        if known is not None and _permission(known) != _permission(seen):
             dirty |= self._children(seen.name)
         return dirty
 
@@ -46,10 +49,31 @@ class World:
         if known is not None and known.resource_version > resource_version:
             return set()
         dirty = self._near(name) | set(self.ledger.forest.subtree(name))
+        if known is not None and known.terminating and self.cascades(name):
+            self._cascaded.add(known.uid)
         self.namespaces.pop(name, None)
         self.managed.pop(name, None)
+        dirty |= self._index_owners(name, known, None)
         self.ledger.forget_namespace(name)
         return dirty - {name}
+
+    def _index_owners(
+        self, name: Namespace, old: ObservedNamespace | None, new: ObservedNamespace | None
+    ) -> set[Namespace]:
+        """Note which namespaces own `name`; returns those for which that is new."""
+        before, after = _owners(old), _owners(new)
+        if before == after:
+            return set()
+        for owner in before - after:
+            self._owned[owner].discard(name)
+            if not self._owned[owner]:
+                del self._owned[owner]
+        for owner in after - before:
+            self._owned.setdefault(owner, set()).add(name)
+        if self._cascaded:
+            seen = self.namespaces.values()
+            self._cascaded &= {owner.uid for one in seen for owner in one.owners}
+        return before ^ after
 
     def see_managed(self, seen: ManagedQuota) -> set[Namespace]:
         """Take in a managed ResourceQuota that was added or changed."""
@@ -69,7 +93,8 @@ class World:
         if known is not None and known.uid != gone.uid:
             return set()
         found.pop(gone.name, None)
-        self.ledger.quota_gone(gone.namespace, gone.scopes)
+        counted = self.in_tree(gone.namespace)
+        self.ledger.quota_gone(gone.namespace, gone.scopes, counted=counted)
         return {gone.namespace}
 
     def see_quota(self, quota: Quota) -> set[Namespace]:
@@ -98,10 +123,29 @@ class World:
         return sum(1 for _ in self._existing_children(name))
 
     def owned_children(self, name: Namespace) -> Iterator[ObservedNamespace]:
-        """Yield the children that have an ownerReference of ours to `name`."""
-        for child in self._existing_children(name):
-            if any(owner.kind == "Namespace" and owner.name == name for owner in child.owners):
-                yield child
+        """Yield the namespaces that have an ownerReference to `name`, wherever they lie now."""
+        for child in sorted(self._owned.get(name, ())):
+            yield self.namespaces[child]
+
+    def wants_owner(self, name: Namespace) -> bool:
+        """Whether a child of `name` asks to be owned by it, and `name` allows that."""
+        return self.cascades(name) and any(
+            child.lifecycle is Lifecycle.OWNED for child in self._existing_children(name)
+        )
+
+    def follows(self, child: ObservedNamespace) -> bool:
+        """Whether a namespace is to go with its parent, which is going or has just gone.
+
+        The parent was going with its permission to cascade when it was last seen; without that,
+        an owner that is not there is a mistake of somebody's.
+        """
+        if child.lifecycle is not Lifecycle.OWNED or child.parent is None:
+            return False
+        parent = self.namespaces.get(child.parent)
+        owners = {owner.uid for owner in child.owners if owner.kind == "Namespace"}
+        if parent is not None and parent.terminating and self.cascades(parent.name):
+            return owners == {parent.uid}
+        return bool(owners) and owners <= self._cascaded
 
     def counted_resources(self) -> tuple[str, ...]:
         """Return every resource name that a TreeQuota limits or guarantees, sorted."""
@@ -128,6 +172,17 @@ class World:
         """Return the parent of a namespace: its count of children may change."""
         node = self.ledger.forest.get(name)
         return {node.parent.name} if node is not None and node.parent is not None else set()
+
+
+def _owners(seen: ObservedNamespace | None) -> set[Namespace]:
+    if seen is None:
+        return set()
+    return {Namespace(owner.name) for owner in seen.owners if owner.kind == "Namespace"}
+
+
+def _permission(seen: ObservedNamespace) -> tuple[object, ...]:
+    """Return what the plans of the children read of their parent."""
+    return (seen.annotations.get(names.ANNOTATION_CASCADE), seen.finalizers, seen.terminating)
 
 
 def _shape(quota: ManagedQuota) -> tuple[object, ...]:

@@ -117,7 +117,9 @@ class FakeCluster:
             return
         hard = seen.status_hard if what.hard is None else what.hard
         used = {**dict.fromkeys(hard, 0), **seen.used.mask(hard).nanos()}
-        spec = hard if isinstance(what, effect.PatchManaged) and what.hard else seen.spec_hard
+        spec = seen.spec_hard
+        if isinstance(what, effect.PatchManaged) and what.hard is not None:
+            spec = hard
         epoch = what.annotations.get(names.ANNOTATION_EPOCH)
         self.world.see_managed(
             replace(

@@ -36,14 +36,18 @@ class Versions:
         return self.last
 
 
-def world(text: str, *, epoch: int = 1, versions: Versions | None = None) -> World:
+def world(
+    text: str, *, epoch: int = 1, versions: Versions | None = None, into: World | None = None
+) -> World:
     """Return a world in which everything that `text` says is committed and in force.
+
+    With `into` it is brought into that world, whose epoch then counts.
 
     Raises:
         InputError: the text does not follow the grammar above.
     """
     versions = versions or Versions()
-    found = World(Ledger(epoch=epoch))
+    found = into or World(Ledger(epoch=epoch))
     parents: dict[str, str | None] = {}
     amounts: dict[str, dict[str, dict[str, str]]] = {}
     for chain in filter(str.strip, re.split(r"[;\n]", text)):
@@ -58,7 +62,8 @@ def world(text: str, *, epoch: int = 1, versions: Versions | None = None) -> Wor
     for name, parent in parents.items():
         found.see_namespace(namespace(name, parent=parent, version=versions.next()))
     for name, said in amounts.items():
-        found.see_quota(quota(name, hard=said.get("", {}), guaranteed=said.get("keeps", {})))
+        if said.keys() & {"", "keeps"}:
+            found.see_quota(quota(name, hard=said.get("", {}), guaranteed=said.get("keeps", {})))
     found.limits.settle()
     for name in parents:
         used = amounts.get(name, {}).get("holds", {})

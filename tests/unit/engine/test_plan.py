@@ -194,11 +194,32 @@ def test_an_owner_with_another_uid_is_replaced_at_once() -> None:
     )
 
 
-def test_permission_to_cascade_is_copied_down_before_a_parent_goes() -> None:
-    world, cluster = settled("org: cpu 5 > team > a")
-    change(world, "org", annotations={names.ANNOTATION_CASCADE: "true"})
-    change(world, "team", lifecycle=Lifecycle.OWNED)
+def owned(text: str, *owned: str, cascades: str = "org") -> tuple[World, FakeCluster]:
+    """Return a settled world in which `owned` are Owned under a parent that cascades."""
+    world, cluster = settled(text)
+    change(world, cascades, annotations={names.ANNOTATION_CASCADE: "true"})
+    for name in owned:
+        change(world, name, lifecycle=Lifecycle.OWNED)
     cluster.settle()
+    return world, cluster
+
+
+def owners(world: World, name: str) -> list[str]:
+    return [owner.uid for owner in world.namespaces[Namespace(name)].owners]
+
+
+def test_our_finalizer_stands_on_the_parent_before_the_first_reference_to_it() -> None:
+    world, _ = settled("org: cpu 5 > a")
+    change(world, "org", annotations={names.ANNOTATION_CASCADE: "true"})
+    change(world, "a", lifecycle=Lifecycle.OWNED)
+    assert plan.plan_namespace(world, Namespace("a")) == ()
+    finalizer = plan.plan_namespace(world, Namespace("org"))[-1]
+    assert isinstance(finalizer, effect.SetFinalizer)
+    assert finalizer.present
+
+
+def test_permission_to_cascade_is_copied_down_before_a_parent_goes() -> None:
+    world, cluster = owned("org: cpu 5 > team > a", "team")
     change(world, "org", terminating=True)
     (copied,) = plan.plan_namespace(world, Namespace("org"))
     assert isinstance(copied, effect.PatchNamespace)
@@ -211,3 +232,75 @@ def test_permission_to_cascade_is_copied_down_before_a_parent_goes() -> None:
             present=False,
         ),
     )
+
+
+def test_a_reference_stays_while_the_owner_goes_and_when_it_has_gone() -> None:
+    world, cluster = owned("org: cpu 5 > team > a", "team")
+    uid = world.namespaces[Namespace("org")].uid
+    change(world, "org", terminating=True)
+    cluster.settle()
+    assert owners(world, "team") == [uid]
+    cluster.delete(Namespace("org"))
+    cluster.settle()
+    assert owners(world, "team") == [uid]
+
+
+@pytest.mark.parametrize("then", ["independent", "moved", "forbidden"])
+def test_a_parent_that_goes_lets_those_go_first_that_no_longer_follow(then: str) -> None:
+    world, cluster = owned("org: cpu 5 > a; other", "a")
+    change(world, "org", terminating=True)
+    if then == "independent":
+        change(world, "a", lifecycle=Lifecycle.INDEPENDENT)
+    elif then == "moved":
+        change(world, "a", parent=Namespace("other"))
+    else:
+        change(world, "org", annotations={})
+    (first,) = plan.plan_namespace(world, Namespace("org"))
+    assert isinstance(first, effect.SetOwner)
+    assert first.parent is None
+    cluster.settle()
+    assert owners(world, "a") == []
+    assert names.FINALIZER_PARENT not in world.namespaces[Namespace("org")].finalizers
+
+
+def test_an_owner_that_was_never_seen_going_is_a_mistake() -> None:
+    world, cluster = owned("org: cpu 5 > a", "a")
+    cluster.delete(Namespace("org"))
+    cluster.settle()
+    assert owners(world, "a") == []
+
+
+def test_a_moved_child_frees_its_old_owner_of_the_finalizer() -> None:
+    world, cluster = owned("org: cpu 5 > a; other", "a")
+    change(world, "a", parent=Namespace("other"))
+    cluster.settle()
+    assert owners(world, "a") == []
+    assert names.FINALIZER_PARENT not in world.namespaces[Namespace("org")].finalizers
+
+
+def test_a_tightening_does_not_make_the_label_enforced_flicker() -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    seen = world.managed[Namespace("a")]["quotatree"]
+    tight = Resources.parse({"cpu": "2"})
+    world.see_managed(replace(seen, resource_version=cluster.versions.next(), status_hard=tight))
+    written = cluster.settle()
+    assert [type(what) for what in written] == [effect.PatchManagedStatus]
+
+
+def test_an_impostor_with_scopes_of_its_own_is_replaced() -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    seen = world.managed[Namespace("a")]["quotatree"]
+    world.lose_managed(seen)
+    version = cluster.versions.next()
+    world.see_managed(
+        replace(seen, uid=names.Uid("other"), resource_version=version, scopes=BEST_EFFORT)
+    )
+    cluster.settle()
+    assert world.managed[Namespace("a")]["quotatree"].scopes == ()
+
+
+def test_a_namespace_that_left_its_tree_comes_back_without_old_numbers() -> None:
+    world, cluster = settled("org: cpu 5 > a: holds cpu 5")
+    change(world, "a", parent=None)
+    cluster.settle()
+    assert world.ledger.forest.node(Namespace("a")).book(()).charges() == {}

@@ -1,0 +1,162 @@
+"""The composition root: the only place that knows all parts and builds them from Settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from quotatree.cluster import paths
+from quotatree.cluster.client import Client
+from quotatree.cluster.lease import LeaseElector
+from quotatree.cluster.live import Live
+from quotatree.codec import managed
+from quotatree.controller import installation
+from quotatree.controller.intake import is_managed
+from quotatree.controller.loop import Controller
+from quotatree.errors import ClusterError
+from quotatree.settings import Settings
+from quotatree.webhook import server, tls
+from quotatree.webhook.desk import Desk
+
+LOG: Final = logging.getLogger(__name__)
+
+CERTIFICATES_EVERY: Final = 30.0
+"""Seconds between looks at the certificates; a webhook configuration that was re-applied without
+its CA bundle is mended within this time."""
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop to run in: uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Replica:
+    """The parts of one replica."""
+
+    client: Client
+    live: Live
+    controller: Controller
+    elector: LeaseElector
+    certificates: tls.CertificateKeeper
+
+
+async def run(client: Client, settings: Settings) -> None:
+    """Run one replica until it is told to stop or loses the lease.
+
+    The server listens before the lease is won: a replica in waiting is alive and answers "later".
+
+    Raises:
+        ClusterError: the API server cannot be used at all, or the lease was lost.
+    """
+    live = Live(clock=time.monotonic, timing=settings.timing)
+    controller = Controller(client, live, settings=settings.loop, wall=time.time)
+    parts = _Replica(
+        client=client,
+        live=live,
+        controller=controller,
+        elector=LeaseElector(
+            client, namespace=settings.namespace, name=settings.lease, identity=settings.identity
+        ),
+        certificates=tls.CertificateKeeper(
+            client, namespace=settings.namespace, hosts=installation.hosts(settings)
+        ),
+    )
+    await parts.certificates.refresh()
+    desk = Desk(live=live, apply=controller.apply, listener=controller.recorder)
+    where = settings.webhook
+    runner, port = await server.serve(
+        desk, host=where.host, port=where.port, tls=parts.certificates.context
+    )
+    LOG.info("listening", extra={"port": port})
+    try:
+        await _until_told(_work(parts))
+    except* ClusterError as group:
+        raise ClusterError("; ".join(str(error) for error in _leaves(group))) from group
+    finally:
+        await parts.elector.release()
+        await runner.cleanup()
+
+
+def _leaves(group: BaseExceptionGroup[ClusterError]) -> list[BaseException]:
+    """Return the errors in a group of groups."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+async def _work(parts: _Replica) -> None:
+    """Keep the certificates in every replica, and lead when the lease is won."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_keep_certificates(parts), name="certificates")
+        await _lead(parts)
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until it ends, or until SIGTERM or SIGINT."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        LOG.info("told to stop")
+
+
+async def _lead(parts: _Replica) -> None:
+    """Win the lease, take a new epoch, and run the loop until the lease is lost."""
+    epoch = await _win(parts)
+    LOG.info("leading", extra={"epoch": epoch})
+    parts.live.lead(epoch)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(parts.controller.run(), name="controller")
+        group.create_task(_keep_lease(parts.elector), name="lease")
+
+
+async def _win(parts: _Replica) -> int:
+    """Return a new epoch, greater than any that a managed ResourceQuota carries.
+
+    A Lease that was deleted counts from the start again; so the quotas are looked at once more
+    when the lease is won, since winning may have taken hours.
+    """
+    above = 0
+    while True:
+        epoch = await parts.elector.acquire(above=above)
+        above = await highest_epoch(parts.client)
+        if above < epoch:
+            return epoch
+        await parts.elector.release()
+
+
+async def _keep_lease(elector: LeaseElector) -> None:
+    await elector.renew()
+    raise ClusterError("the lease was lost: another replica leads, this one starts anew")
+
+
+async def _keep_certificates(parts: _Replica) -> None:
+    """Rotate in time, and publish what the API server is to trust before it is used."""
+    while True:
+        try:
+            await parts.certificates.refresh()
+            await installation.publish_bundle(parts.client, parts.certificates.bundle)
+        except ClusterError as error:
+            LOG.warning("certificates", extra={"error": str(error)})
+        await asyncio.sleep(CERTIFICATES_EVERY)
+
+
+async def highest_epoch(client: Client) -> int:
+    """Return the greatest epoch that any managed ResourceQuota carries, 0 when there is none."""
+    items, _ = await client.list_all(paths.RESOURCE_QUOTAS)
+    epochs = [managed.parse(item).epoch or 0 for item in items if is_managed(item)]
+    return max(epochs, default=0)

@@ -1,0 +1,73 @@
+"""`quotatree controller`: one replica of the controller with its webhook."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import click
+
+from quotatree.cli import options
+
+
+@click.command(
+    "controller",
+    epilog=options.examples(
+        "quotatree controller                     in a pod, with its ServiceAccount",
+        "quotatree controller --kubeconfig K --webhook-url https://127.0.0.1:9443 \\",
+        "    --webhook-host 127.0.0.1 --webhook-port 9443    outside the cluster",
+    ),
+)
+@options.cluster_options
+@click.option(
+    "--namespace", default="quotatree-system", show_default=True, help="Of Lease and Secret."
+)
+@click.option(
+    "--identity",
+    default=socket.gethostname,
+    show_default="host name",
+    help="Name in the Lease; the same name after a restart leads again at once.",
+)
+@click.option("--webhook-url", metavar="URL", help="How the API server reaches this process.")
+@click.option("--webhook-host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - in a pod the API server comes from anywhere
+@click.option("--webhook-port", default=9443, show_default=True, help="Port to listen on.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
+def controller_command(
+    *,
+    kubeconfig: str | None,
+    context: str | None,
+    namespace: str,
+    identity: str,
+    webhook_url: str | None,
+    webhook_host: str,
+    webhook_port: int,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Run the controller and its webhook until told to stop (SIGTERM, SIGINT).
+
+    The installation (CRD, rights, policies, webhook configuration) comes from `quotatree
+    manifests`; the certificates are made, published and rotated here.
+    """
+    from quotatree import app, telemetry
+    from quotatree.settings import Settings, WebhookSettings
+
+    telemetry.configure(level=log_level, form=log_format)
+    settings = Settings(
+        namespace=namespace,
+        identity=identity,
+        webhook=WebhookSettings(host=webhook_host, port=webhook_port, url=webhook_url),
+    )
+
+    async def run() -> None:
+        async with await options.connect(kubeconfig, context) as client:
+            await app.run(client, settings)
+
+    with asyncio.Runner(loop_factory=app.event_loop) as runner:
+        runner.run(run())

@@ -1,0 +1,107 @@
+"""Quotatree into a sandbox: the manifests, a token of its own ServiceAccount, and its process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import quotatree
+from quotatree import sandbox
+from quotatree.cluster import paths
+from quotatree.cluster.client import Client
+from quotatree.errors import ClusterError, SandboxError
+from quotatree.manifests import install, rbac
+from quotatree.manifests.settings import DEFAULT_NAMESPACE, InstallSettings
+from quotatree.sandbox import SandboxState
+from quotatree.sandbox.progress import Progress
+from quotatree.sandbox.state import write_private
+
+TOKEN_SECONDS: Final = 365 * 24 * 3600
+READY_WITHIN: Final = 60.0
+
+
+def into_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
+    """Install quotatree into a sandbox, start it, and return when it decides.
+
+    Raises:
+        SandboxError: it did not get ready.
+    """
+    with progress.step("installing quotatree"):
+        credentials = asyncio.run(_install(state))
+    path = state.component_kubeconfig("quotatree")
+    write_private(path, json.dumps(credentials).encode())
+    command = [
+        *(sys.executable, "-m", "quotatree", "controller"),
+        *("--kubeconfig", str(path)),
+        *("--identity", f"sandbox-{state.name}"),
+        *("--webhook-url", state.webhook_url),
+        *("--webhook-host", "127.0.0.1"),
+        *("--webhook-port", str(state.ports.webhook)),
+    ]
+    with progress.step("starting quotatree"):
+        started = sandbox.start_quotatree(state, command, {})
+        asyncio.run(_until_ready(started))
+    return started
+
+
+async def _install(state: SandboxState) -> dict[str, Any]:
+    settings = InstallSettings(version=quotatree.__version__, webhook_url=state.webhook_url)
+    async with await Client.connect(str(state.kubeconfig)) as client:
+        for manifest in install.installation(settings):
+            await client.apply(manifest, force=True)
+        path = paths.SERVICE_ACCOUNTS.path(DEFAULT_NAMESPACE, rbac.SERVICE_ACCOUNT, "token")
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": TOKEN_SECONDS},
+        }
+        answer = await client.request("POST", path, body=body)
+    return controller_kubeconfig(state, answer["status"]["token"])
+
+
+def controller_kubeconfig(state: SandboxState, token: str) -> dict[str, Any]:
+    """Return a kubeconfig for quotatree's own ServiceAccount, with its own rights and no others."""
+    admin = json.loads(state.kubeconfig.read_text())
+    name = "quotatree"
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": admin["clusters"],
+        "users": [{"name": name, "user": {"token": token}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": admin["clusters"][0]["name"], "user": name}}
+        ],
+        "current-context": name,
+    }
+
+
+async def _until_ready(state: SandboxState) -> None:
+    """Wait until the webhook decides: a TreeQuota that is wrong only for it is refused."""
+    deadline = time.monotonic() + READY_WITHIN
+    async with await Client.connect(str(state.kubeconfig)) as client:
+        while True:
+            said = await _probe(client)
+            if said == "":
+                return
+            if time.monotonic() > deadline:
+                raise SandboxError(f"quotatree did not get ready in {READY_WITHIN:.0f} s: {said}")
+            await asyncio.sleep(0.1)
+
+
+async def _probe(client: Client) -> str:
+    """Return what is still missing, empty when the webhook answered out of a loaded ledger."""
+    child = "quotatree-probe"
+    body: Mapping[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": child, "labels": {"quotatree.dev/parent": child}},
+    }
+    try:
+        await client.request("POST", paths.NAMESPACES.path(), body=body, params={"dryRun": "All"})
+    except ClusterError as error:
+        return "" if "cannot be its own parent" in str(error) else str(error)
+    return "the webhook is not called yet"

@@ -1,0 +1,1 @@
+"""The loop: watch, plan, apply, sleep. It decides nothing itself."""

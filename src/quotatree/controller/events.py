@@ -1,0 +1,90 @@
+"""Events on the objects that people look at, said once in a while and not for every request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quotatree.engine import explain
+from quotatree.engine.world import World
+from quotatree.model import names
+from quotatree.model.effect import Emit
+from quotatree.model.names import Namespace
+from quotatree.model.quota import Condition, Quota, QuotaStatus
+from quotatree.model.verdict import Limit
+
+MOST_WAITING: Final = 1000
+"""Events kept for writing; beyond it the newest are dropped, since each repeats itself."""
+
+
+class Recorder:
+    """Collects what is to be said; `take` gives it out as effects."""
+
+    def __init__(self, world: World, *, repeat_after: float) -> None:
+        self._world = world
+        self._repeat_after = repeat_after
+        self._waiting: dict[tuple[str, str], Emit] = {}
+        self._said: dict[tuple[str, str], float] = {}
+
+    def refused(self, namespace: Namespace, limits: tuple[Limit, ...]) -> None:
+        """Note that growth was refused: said on the managed quota, where its figures are."""
+        quota = self._world.managed.get(namespace, {}).get(names.MANAGED_QUOTA)
+        if quota is None:
+            return
+        self._note(
+            Emit(
+                namespace=namespace,
+                kind="ResourceQuota",
+                api_version="v1",
+                name=quota.name,
+                uid=quota.uid,
+                warning=True,
+                reason="ExceededTreeQuota",
+                message=f"growth refused by {explain.limited_by(limits)}",
+            )
+        )
+
+    def conditions(self, quota: Quota, status: QuotaStatus) -> None:
+        """Note the conditions of a TreeQuota that changed."""
+        before = {c.type: c for c in quota.status.conditions} if quota.status else {}
+        for condition in status.conditions:
+            known = before.get(condition.type)
+            news = _worth_saying(condition) if known is None else known.status != condition.status
+            if news:
+                self._note(_of_condition(quota, condition))
+
+    def _note(self, event: Emit) -> None:
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.setdefault((event.uid, event.reason), event)
+
+    def take(self, now: float) -> list[Emit]:
+        """Return what is to be said now; the same about the same object only after a while."""
+        waiting, self._waiting = self._waiting, {}
+        self._said = {k: t for k, t in self._said.items() if t + self._repeat_after > now}
+        fresh = {key: event for key, event in waiting.items() if key not in self._said}
+        self._said.update(dict.fromkeys(fresh, now))
+        return list(fresh.values())
+
+
+def _worth_saying(condition: Condition) -> bool:
+    """Whether a condition is said when it is shown for the first time: only what asks for a hand.
+
+    That a new quota is not measured yet is no news.
+    """
+    return condition.type != "Ready" and _is_bad(condition)
+
+
+def _is_bad(condition: Condition) -> bool:
+    return condition.status == (condition.type in {"Exceeded", "LooserThanAncestor"})
+
+
+def _of_condition(quota: Quota, condition: Condition) -> Emit:
+    return Emit(
+        namespace=quota.namespace,
+        kind="TreeQuota",
+        api_version=names.API_VERSION,
+        name=quota.name,
+        uid=quota.uid,
+        warning=_is_bad(condition),
+        reason=condition.reason,
+        message=f"{condition.type}: {condition.message}",
+    )

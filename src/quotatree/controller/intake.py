@@ -1,0 +1,135 @@
+"""Changes from the API server into the world; returns whose plan has to be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from quotatree.cluster.live import Live
+from quotatree.cluster.reflector import Change, Changed, Deleted, Listed
+from quotatree.codec import managed, namespaces, quotas
+from quotatree.model import names
+from quotatree.model.names import Namespace, QuotaName
+from quotatree.model.quota import Quota
+
+Dirty = set[Namespace]
+QuotaKey = tuple[Namespace, QuotaName]
+
+
+class Intake:
+    """Takes changes in.
+
+    TreeQuotas that vanish are set aside in `departed` until it is known why: when the whole CRD
+    goes, its objects go with it, and the last limits have to stay.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._world = live.world
+        self.departed: dict[QuotaKey, Quota] = {}
+        self.orphaned: set[QuotaKey] = set()
+        self.conditions: dict[QuotaKey, list[Mapping[str, Any]]] = {}
+
+    # -- namespaces ---------------------------------------------------------------------------
+
+    def namespaces(self, change: Change) -> Dirty:
+        """Take in a change of Namespaces."""
+        match change:
+            case Listed(items=items, resource_version=version):
+                seen = [namespaces.parse(item) for item in items]
+                present = {namespace.name for namespace in seen}
+                dirty: Dirty = set()
+                for name in [n for n in self._world.namespaces if n not in present]:
+                    dirty |= self._lose_namespace(name, version)
+                return dirty.union(*(self._world.see_namespace(one) for one in seen))
+            case Changed(object=obj):
+                dirty = self._world.see_namespace(namespaces.parse(obj))
+            case Deleted(object=obj, resource_version=version):
+                dirty = self._lose_namespace(namespaces.parse(obj).name, version)
+            case _:
+                return set()
+        self._live.ring()
+        return dirty
+
+    def _lose_namespace(self, name: Namespace, version: int) -> Dirty:
+        dirty = self._world.lose_namespace(name, version)
+        if name not in self._world.namespaces:
+            self._live.gone(name)
+        return dirty
+
+    # -- managed ResourceQuotas ---------------------------------------------------------------
+
+    def managed(self, change: Change) -> Dirty:
+        """Take in a change of ResourceQuotas; those of tenants are left aside."""
+        match change:
+            case Listed(items=items):
+                return self._list_managed(items)
+            case Changed(object=obj) if is_managed(obj):
+                seen = managed.parse(obj)
+                dirty = self._world.see_managed(seen)
+                self._live.arrived(seen)
+                return dirty
+            case Deleted(object=obj) if is_managed(obj):
+                return self._world.lose_managed(managed.parse(obj))
+            case _:
+                return set()
+
+    def _list_managed(self, items: tuple[dict[str, Any], ...]) -> Dirty:
+        seen = [managed.parse(item) for item in items if is_managed(item)]
+        present = {(one.namespace, one.name) for one in seen}
+        known = [q for found in self._world.managed.values() for q in found.values()]
+        dirty: Dirty = set()
+        for quota in known:
+            if (quota.namespace, quota.name) not in present:
+                dirty |= self._world.lose_managed(quota)
+        for one in seen:
+            dirty |= self._world.see_managed(one)
+            self._live.arrived(one)
+        return dirty
+
+    # -- TreeQuotas ---------------------------------------------------------------------------
+
+    def quotas(self, change: Change) -> Dirty:
+        """Take in a change of TreeQuotas."""
+        match change:
+            case Listed(items=items):
+                present = {quotas.parse(item).key for item in items}
+                for quota in list(self._world.limits.all()):
+                    if quota.key not in present and quota.key not in self.orphaned:
+                        self.departed[quota.key] = quota
+                return set().union(*(self._see_quota(item) for item in items))
+            case Changed(object=obj):
+                return self._see_quota(obj)
+            case Deleted(object=obj):
+                quota = quotas.parse(obj)
+                self.departed[quota.key] = quota
+            case _:
+                pass
+        return set()
+
+    def _see_quota(self, obj: Mapping[str, Any]) -> Dirty:
+        quota = quotas.parse(obj)
+        self.departed.pop(quota.key, None)
+        self.orphaned.discard(quota.key)
+        status = obj.get("status")
+        found = status.get("conditions") if isinstance(status, dict) else None
+        self.conditions[quota.key] = found if isinstance(found, list) else []
+        return self._world.see_quota(quota)
+
+    def bury(self, *, by_hand: bool) -> Dirty:
+        """End the departed TreeQuotas if somebody deleted them; if their CRD went, keep them."""
+        departed, self.departed = self.departed, {}
+        dirty: Dirty = set()
+        for key, quota in departed.items():
+            if by_hand:
+                self.conditions.pop(key, None)
+                dirty |= self._world.lose_quota(quota)
+            else:
+                self.orphaned.add(key)
+        return dirty
+
+
+def is_managed(obj: Mapping[str, Any]) -> bool:
+    """Whether a ResourceQuota bears a name that is kept for managed ones."""
+    name = obj.get("metadata", {}).get("name", "")
+    return name == names.MANAGED_QUOTA or str(name).startswith(names.managed_prefix())

@@ -1,0 +1,267 @@
+"""The loop: changes in, plans made, effects carried out, time told to the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from quotatree.cluster import apply, paths
+from quotatree.cluster.client import Client
+from quotatree.cluster.live import Live
+from quotatree.cluster.reflector import Change, Listed, Reflector
+from quotatree.codec import managed, namespaces
+from quotatree.controller.events import Recorder
+from quotatree.controller.intake import Dirty, Intake
+from quotatree.controller.queue import Queue
+from quotatree.engine import plan
+from quotatree.engine.status import Usage, status_of
+from quotatree.errors import ClusterError
+from quotatree.manifests import crd
+from quotatree.model import effect, names, scope
+from quotatree.model.names import Namespace
+from quotatree.model.quota import Quota, QuotaStatus
+from quotatree.settings import LoopSettings
+
+LOG: Final = logging.getLogger(__name__)
+
+MOST_ROUNDS: Final = 5
+"""Plans made for one namespace in a row; what is left after them waits for events."""
+LOST: Final = frozenset({404, 409})
+"""Answers to a write that was decided on an old state: its event brings a new plan."""
+
+
+class Controller:
+    """One replica's loop over one cluster."""
+
+    def __init__(
+        self,
+        client: Client,
+        live: Live,
+        *,
+        settings: LoopSettings,
+        wall: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._live = live
+        self._settings = settings
+        self._wall = wall
+        self.intake = Intake(live)
+        self.queue = Queue(live.clock)
+        self.recorder = Recorder(live.world, repeat_after=settings.event_every)
+        self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
+        self._status_dirty: set[Namespace] = set()
+        self._gated: tuple[str, ...] | None = None
+        self._gate_again = 0.0
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        handlers = {
+            paths.NAMESPACES: self.intake.namespaces,
+            paths.RESOURCE_QUOTAS: self.intake.managed,
+            paths.TREE_QUOTAS: self.intake.quotas,
+        }
+        async with asyncio.TaskGroup() as group:
+            for kind, handler in handlers.items():
+                group.create_task(self._follow(kind, handler), name=f"watch {kind.plural}")
+            for number in range(self._settings.workers):
+                group.create_task(self._work(), name=f"worker {number}")
+            group.create_task(self._every(self._settings.tick, self._tick), name="tick")
+            group.create_task(self._every(self._settings.status_every, self._report), name="status")
+
+    # -- in -----------------------------------------------------------------------------------
+
+    async def _follow(self, kind: paths.Kind, handler: Callable[[Change], Dirty]) -> None:
+        async for change in Reflector(self._client, kind).changes():
+            dirty = handler(change)
+            if isinstance(change, Listed) and kind in self._unlisted:
+                self._unlisted.discard(kind)
+                self._loaded_perhaps()
+            self._mark(dirty)
+            if kind is paths.RESOURCE_QUOTAS and not isinstance(change, Listed):
+                self._status_dirty.update(self._line_of(change))
+            if kind is paths.TREE_QUOTAS:
+                self._status_dirty.update(quota.namespace for quota in self._quotas())
+
+    def _loaded_perhaps(self) -> None:
+        if self._unlisted:
+            return
+        self._live.loaded = True
+        gc.collect()
+        gc.freeze()  # what was listed stays: full collections would stop the webhook for it
+        self._mark(self._busiest_first())
+        LOG.info("everything listed", extra={"namespaces": len(self._live.world.namespaces)})
+
+    def _busiest_first(self) -> list[Namespace]:
+        """Return all namespaces, those with the most usage first: they are fenced first."""
+        world = self._live.world
+        return sorted(
+            world.namespaces,
+            key=lambda n: -sum(q.used.nano("pods") for q in world.managed.get(n, {}).values()),
+        )
+
+    def _mark(self, dirty: Dirty | list[Namespace]) -> None:
+        if dirty and self._live.loaded:
+            self.queue.add(dirty if isinstance(dirty, list) else sorted(dirty))
+            for name in dirty:
+                self._status_dirty.update(self._live.world.ledger.forest.path(name))
+
+    def _line_of(self, change: Change) -> tuple[Namespace, ...]:
+        obj = getattr(change, "object", None) or {}
+        name = Namespace(obj.get("metadata", {}).get("namespace", ""))
+        return self._live.world.ledger.forest.path(name)
+
+    # -- out ----------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            name = await self.queue.take()
+            try:
+                await self._bring_about(name)
+            except ClusterError as error:
+                lost = error.status in LOST
+                if not lost:
+                    LOG.warning("could not write", extra={"namespace": name, "error": str(error)})
+                self.queue.failed(name, lost=lost)
+            else:
+                self.queue.done(name)
+
+    async def _bring_about(self, name: Namespace) -> None:
+        """Write until the plan is empty: every answer is taken in, so the next plan knows it."""
+        for _ in range(MOST_ROUNDS):
+            effects = plan.plan_namespace(self._live.world, name)
+            if not effects:
+                return
+            for what in effects:
+                await self.apply(what)
+
+    async def apply(self, what: effect.Effect) -> dict[str, Any]:
+        """Carry an effect out; what is answered is taken in at once, ahead of the watch."""
+        conditions: tuple[Mapping[str, Any], ...] = ()
+        if isinstance(what, effect.WriteStatus):
+            conditions = tuple(self.intake.conditions.get((what.namespace, what.quota), ()))
+        written = await apply.carry_out(self._client, what, now=self._now(), conditions=conditions)
+        world = self._live.world
+        match what:
+            case effect.CreateManaged() | effect.PatchManaged() | effect.PatchManagedStatus():
+                self._mark(world.see_managed(managed.parse(written)) - {what.namespace})
+            case effect.PatchNamespace() | effect.SetOwner() | effect.SetFinalizer():
+                self._mark(world.see_namespace(namespaces.parse(written)) - {what.namespace})
+            case effect.DeleteManaged():
+                gone = world.managed.get(what.namespace, {}).get(what.quota)
+                if gone is not None and gone.uid == what.uid:
+                    world.lose_managed(gone)
+            case _:
+                pass
+        return written
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall(), tz=UTC)
+
+    # -- time ---------------------------------------------------------------------------------
+
+    async def _every(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await act()
+            except ClusterError as error:
+                LOG.warning("could not write", extra={"error": str(error)})
+
+    async def _tick(self) -> None:
+        live, now = self._live, self._live.clock()
+        if not live.loaded:
+            return
+        quotas, moving = live.world.ledger.expire(now)
+        self.queue.add(live.world.ledger.loosen(now))
+        self.queue.wake()
+        if live.freed:
+            live.freed = False
+            granted = live.world.limits.settle()
+            self._mark({name for name, _ in granted})
+        touches = [self._touch_quota(key) for key in quotas]
+        touches += [self._touch_namespace(name) for name in moving]
+        await asyncio.gather(*touches)
+        if self.intake.departed:
+            self._mark(self.intake.bury(by_hand=await self._crd_stands()))
+
+    async def _touch_quota(self, key: tuple[Namespace, scope.ScopeSet]) -> None:
+        """Write to an object of which a grant never showed: whatever was in flight is decided."""
+        account = self._live.world.ledger.account(*key)
+        if account is None:
+            return
+        await self._lose_quietly(
+            effect.PatchManaged(
+                namespace=key[0],
+                quota=account.quota,
+                resource_version=account.resource_version,
+                annotations={names.ANNOTATION_TOUCHED: str(account.resource_version)},
+            )
+        )
+
+    async def _touch_namespace(self, name: Namespace) -> None:
+        seen = self._live.world.namespaces.get(name)
+        if seen is not None:
+            touched = {names.ANNOTATION_TOUCHED: str(seen.resource_version)}
+            await self._lose_quietly(
+                effect.PatchNamespace(namespace=name, uid=seen.uid, annotations=touched)
+            )
+
+    async def _lose_quietly(self, what: effect.Effect) -> None:
+        try:
+            await self.apply(what)
+        except ClusterError as error:
+            if error.status not in LOST:
+                raise
+
+    async def _crd_stands(self) -> bool:
+        """Whether the CRD is there and not on its way out: then a TreeQuota was deleted by hand."""
+        found = await self._client.find(paths.CRDS, crd.CRD_NAME)
+        return found is not None and "deletionTimestamp" not in found["metadata"]
+
+    # -- status -------------------------------------------------------------------------------
+
+    async def _report(self) -> None:
+        if not self._live.loaded:
+            return
+        await self._gate()
+        dirty, self._status_dirty = self._status_dirty, set()
+        usage = Usage(self._live.world)
+        for key in [quota.key for quota in self._quotas() if quota.namespace in dirty]:
+            quota = self._live.world.limits.find(key)  # as it is now: writing took time
+            if quota is None or key in self.intake.orphaned:
+                continue
+            status = status_of(self._live.world, quota, usage)
+            if status == quota.status:
+                continue
+            self.recorder.conditions(quota, status)
+            await self._write_status(quota, status)
+        for event in self.recorder.take(self._live.clock()):
+            await self._lose_quietly(event)
+
+    async def _write_status(self, quota: Quota, status: QuotaStatus) -> None:
+        self._live.world.limits.answered(quota, status)
+        try:
+            await self.apply(
+                effect.WriteStatus(
+                    namespace=quota.namespace, quota=quota.name, uid=quota.uid, status=status
+                )
+            )
+        except ClusterError as error:
+            self._live.world.limits.answered(quota, quota.status)
+            if error.status not in LOST | {422}:
+                self._status_dirty.add(quota.namespace)
+                raise
+
+    async def _gate(self) -> None:
+        """Gate the kinds that are counted, and again after a while: manifests are re-applied."""
+        counted, now = self._live.world.counted_resources(), self._live.clock()
+        if counted != self._gated or now >= self._gate_again:
+            await self._lose_quietly(effect.GateKinds(resources=counted))
+            self._gated, self._gate_again = counted, now + self._settings.gate_every
+
+    def _quotas(self) -> list[Quota]:
+        return sorted(self._live.world.limits.all(), key=lambda quota: quota.key)

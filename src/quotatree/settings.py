@@ -1,0 +1,54 @@
+"""Settings by topic: the unit, the default and the consequence stand under each field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quotatree.engine.reservation import Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSettings:
+    """How the controller paces itself."""
+
+    workers: int = 8
+    """Namespaces written at the same time. More: a tree stands sooner, the API server is busier."""
+    tick: float = 0.05
+    """Seconds between looks at what is overdue: holds, touches, tightenings."""
+    status_every: float = 0.5
+    """Seconds between writes of TreeQuota status. Shorter: fresher figures, more writes."""
+    gate_every: float = 10.0
+    """Seconds after which the kinds of the birth gate are written again, in case its manifest was
+    re-applied. Longer: objects of rare kinds may pass uncounted for as long."""
+    event_every: float = 30.0
+    """Seconds in which the same Event about the same object is not repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """Where the admission server listens and who the API server finds there."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - in a pod the API server comes from anywhere
+    """Address to listen on."""
+    port: int = 9443
+    """Port to listen on; 0 takes a free one."""
+    url: str | None = None
+    """Base URL by which the API server reaches a controller outside the cluster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that one replica is told."""
+
+    namespace: str = "quotatree-system"
+    """Where the Lease and the certificate's Secret live."""
+    identity: str
+    """Name of this replica in the Lease; the same name after a restart leads again at once."""
+    lease: str = "quotatree"
+    """Name of the Lease."""
+    timing: Timing = field(default_factory=Timing)
+    """How long the ledger waits for what is in flight."""
+    loop: LoopSettings = field(default_factory=LoopSettings)
+    """How the controller paces itself."""
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    """Where the admission server listens."""

@@ -1,0 +1,1 @@
+"""The admission server: bytes to codec to engine to bytes, and its certificates."""

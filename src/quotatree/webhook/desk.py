@@ -1,0 +1,145 @@
+"""Verdicts to answers: asks the engine, waits where it says so, tightens before it refuses.
+
+The decision is the engine's; this is the part that needs time and the network. It writes to the
+cluster in one case only, the tightening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, assert_never
+
+from quotatree.cluster.live import Live
+from quotatree.codec import managed, review
+from quotatree.engine import admit, attach, explain, validate
+from quotatree.errors import ClusterError
+from quotatree.model import effect, names
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.review import UsageReview
+from quotatree.model.verdict import (
+    Admit,
+    Deny,
+    Limit,
+    Refuse,
+    Tighten,
+    TryLater,
+    Verdict,
+    Wait,
+)
+
+SEEN_WITHIN: Final = 0.3
+"""Seconds that a refusal waits for its own tightening to come back on the watch."""
+
+Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
+
+
+class Listener(Protocol):
+    """Who wants to hear of refusals: Events are made of them."""
+
+    def refused(self, namespace: Namespace, limits: tuple[Limit, ...]) -> None:
+        """A growth of `namespace` was refused by `limits`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where reviews are answered."""
+
+    live: Live
+    apply: Apply
+    listener: Listener
+
+    async def usage(self, request: Mapping[str, Any]) -> bytes:
+        """Answer a status write by native quota admission (entry 1)."""
+        asked = review.usage(request)
+        if not self.live.loaded:
+            return _later(asked.uid, "quotatree is still reading the cluster")
+        arrived = self.live.clock()
+
+        def ask(now: float) -> Verdict:
+            return admit.decide(self.live.world.ledger, asked, now=now, arrived=arrived)
+
+        verdict = await self._settle(ask)
+        if isinstance(verdict, Tighten):
+            return await self._tighten(asked, verdict)
+        if isinstance(verdict, Deny):
+            self.listener.refused(asked.old.namespace, verdict.limits)
+        return answer(asked.uid, asked.old.namespace, verdict)
+
+    async def namespace(self, request: Mapping[str, Any]) -> bytes:
+        """Answer the parent that a Namespace names."""
+        asked = review.namespace(request)
+        if not self.live.loaded:
+            return _later(asked.uid, "quotatree is still reading the cluster")
+        arrived = self.live.clock()
+
+        def ask(now: float) -> Verdict:
+            return attach.decide(self.live.world.ledger, asked, now=now, arrived=arrived)
+
+        return answer(asked.uid, asked.new.name, await self._settle(ask))
+
+    async def quota(self, request: Mapping[str, Any]) -> bytes:
+        """Answer a TreeQuota: everything that is wrong with it at once, or warnings."""
+        asked, problems = review.quota(request)
+        if problems:
+            text = "; ".join(str(problem) for problem in problems)
+            message = f"TreeQuota {asked.new.namespace}/{asked.new.name}: {text}"
+            return review.refuse(asked.uid, message, code=review.INVALID, reason="Invalid")
+        if not self.live.loaded:
+            return review.allow(asked.uid)
+        return review.allow(asked.uid, validate.warnings(self.live.world, asked.new))
+
+    async def _settle(self, ask: Callable[[float], Verdict]) -> Verdict:
+        verdict = ask(self.live.clock())
+        while isinstance(verdict, Wait):
+            await self.live.change(until=verdict.until)
+            verdict = ask(self.live.clock())
+        return verdict
+
+    async def _tighten(self, asked: UsageReview, verdict: Tighten) -> bytes:
+        """Write the tightening, see it arrive, refuse: the API server judges one by one."""
+        key = (asked.old.namespace, asked.old.scopes)
+        limited_by = explain.limited_by(verdict.limits)
+        write = effect.PatchManagedStatus(
+            namespace=verdict.namespace,
+            quota=verdict.quota,
+            resource_version=verdict.resource_version,
+            hard=verdict.hard,
+            annotations={names.ANNOTATION_LIMITED_BY: limited_by},
+        )
+        try:
+            written = managed.parse(await self.apply(write))
+        except ClusterError:
+            self.live.world.ledger.release_hold(key)
+        else:
+            self.listener.refused(asked.old.namespace, verdict.limits)
+            until = self.live.clock() + SEEN_WITHIN
+            quota = (verdict.namespace, verdict.quota)
+            await self.live.until_seen(quota, written.resource_version, until=until)
+        return review.refuse(asked.uid, explain.exceeded(asked.old.namespace, verdict.limits))
+
+
+def answer(uid: Uid, namespace: Namespace, verdict: Verdict) -> bytes:
+    """Return a settled verdict as the answer to a review; the forgotten path refuses."""
+    match verdict:
+        case Admit():
+            return review.allow(uid)
+        case Deny():
+            return review.refuse(uid, explain.refusal(namespace, verdict))
+        case Refuse():
+            return review.refuse(uid, verdict.message)
+        case TryLater():
+            return _later(uid, verdict.reason)
+        case Wait() | Tighten():
+            return _later(uid, "this was not decided in time")
+        case _:
+            assert_never(verdict)
+
+
+def _later(uid: Uid, reason: str) -> bytes:
+    return review.refuse(
+        uid,
+        f"quotatree cannot decide yet: {reason}; retry in a second",
+        code=review.TOO_MANY_REQUESTS,
+        reason="TooManyRequests",
+    )
