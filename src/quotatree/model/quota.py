@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from quotatree.model.names import Namespace, QuotaName, Uid
 from quotatree.model.scope import UNSCOPED, ScopeSet
@@ -41,6 +42,10 @@ class Quota:
     def key(self) -> tuple[Namespace, QuotaName]:
         """Namespace and name."""
         return (self.namespace, self.name)
+
+
+CONDITION_TYPES: Final = frozenset({"Ready", "Exceeded", "GuaranteeGranted", "LooserThanAncestor"})
+"""Every type of condition that quotatree writes: one that it does not write any more goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

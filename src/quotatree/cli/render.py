@@ -1,0 +1,242 @@
+"""Values to screens. Pure: what is shown depends on the values and the width alone.
+
+Colour only repeats what words, bars and numbers say already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from quotatree.engine import rollup
+from quotatree.model import scope
+from quotatree.model.names import Namespace
+from quotatree.model.scope import UNSCOPED, ScopeSet
+from quotatree.model.state import Figures, NodeState, TreeState
+from quotatree.units.quantity import NANO
+from quotatree.units.resource_names import is_binary
+from quotatree.units.resources import EMPTY, Resources
+
+BAR: Final = 10
+"""Cells of a bar."""
+
+_LONGEST_AMOUNT: Final = 7  # characters; longer ones are rounded for the screen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signs:
+    """The characters that a screen can show."""
+
+    full: str
+    empty: str
+    branch: str
+    last: str
+    line: str
+    gap: str
+
+
+_UNICODE: Final = _Signs(full="█", empty="░", branch="├─ ", last="└─ ", line="│  ", gap="   ")
+_ASCII: Final = _Signs(full="#", empty=".", branch="|- ", last="`- ", line="|  ", gap="   ")
+
+
+def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
+    """Return the tree as a table: one line for each resource that a namespace limits."""
+    if not state.nodes:
+        return Text("There is no tree yet: quotatree apply -f quotatree.yaml makes one.")
+    signs = _ASCII if ascii_only else _UNICODE
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("NAMESPACE", no_wrap=True)
+    table.add_column("STATE", no_wrap=True)
+    table.add_column("RESOURCE", no_wrap=True)
+    table.add_column("USED / HARD", no_wrap=True, min_width=BAR)
+    table.add_column("FREE", no_wrap=True)
+    shown = {node.namespace for node in state.nodes}
+    for node, first, further in _with_guides(state, signs):
+        name = Text.assemble((first, "dim"), (node.namespace, "bold"))
+        if node.parent is not None and node.parent not in shown:
+            name.append(f" (below {node.parent})")
+        mark = Text(_state_word(node), style="" if node.enforced else "yellow")
+        for cells in _lines(node, signs):
+            table.add_row(name, mark, *cells)
+            name, mark = Text(further, style="dim"), Text()
+    return table
+
+
+def _with_guides(state: TreeState, signs: _Signs) -> Iterator[tuple[NodeState, str, str]]:
+    """Yield each node with what stands before its name, and before its further lines."""
+    parents = rollup.acyclic({node.namespace: node.parent for node in state.nodes})
+    last_child: dict[Namespace | None, Namespace] = {}
+    for node in state.nodes:
+        last_child[parents[node.namespace]] = node.namespace
+    with_children = set(parents.values())
+    for node in state.nodes:
+        path = rollup.path_up(parents, node.namespace)[-2::-1]  # without the root, from the top
+        steps = [name == last_child[parents[name]] for name in path]
+        above = "".join(signs.gap if last else signs.line for last in steps[:-1])
+        own = (signs.last if steps[-1] else signs.branch) if steps else ""
+        below = (signs.gap if steps[-1] else signs.line) if steps else ""
+        down = signs.line if node.namespace in with_children else ""
+        yield node, above + own, above + below + down
+
+
+def _state_word(node: NodeState) -> str:
+    if node.terminating:
+        return "deleting"
+    return "enforced" if node.enforced else "pending"
+
+
+def _lines(node: NodeState, signs: _Signs) -> Iterator[tuple[Text, Text, Text]]:
+    """Yield the cells of each line of a node; there is at least one."""
+    shown = False
+    for scopes, figures in _by_scope(node):
+        label = f" [{scope.describe(scopes)}]" if scopes else ""
+        for name in sorted({*figures.hard, *figures.guaranteed, *_wanted(node, scopes)}):
+            shown = True
+            usage = _usage(name, figures, signs)
+            usage.append(_guarantee(name, figures, _wanted(node, scopes)))
+            yield Text(name + label), usage, Text(_free(name, figures))
+    if not shown:
+        yield Text(), Text(_plain_usage(node)), Text()
+
+
+def _wanted(node: NodeState, scopes: ScopeSet) -> Resources:
+    """Return the guarantees that are asked for, in force or not."""
+    wanted = EMPTY
+    for quota in node.quotas:
+        if quota.scopes == scopes:
+            wanted = wanted.maximum(quota.guaranteed)
+    return wanted
+
+
+def _by_scope(node: NodeState) -> Iterator[tuple[ScopeSet, Figures]]:
+    yield UNSCOPED, node.figures
+    for item in node.scoped:
+        yield item.scopes, item.figures
+
+
+def _usage(name: str, figures: Figures, signs: _Signs) -> Text:
+    used = _amount(name, figures.used, absent="0")
+    if name not in figures.hard:
+        return Text(f"{' ' * BAR} {used}")
+    share, style = _share(figures.used.nano(name), figures.hard.nano(name))
+    bar = signs.full * share + signs.empty * (BAR - share)
+    return Text.assemble((bar, style), f" {used} / {_amount(name, figures.hard, absent='0')}")
+
+
+def _share(used: int, hard: int) -> tuple[int, str]:
+    """Return the filled cells: none only for nothing used, all only for nothing left."""
+    if used >= hard:
+        return BAR, "red"
+    cells = max(1, used * BAR // hard) if used else 0
+    return cells, "yellow" if used * 10 >= hard * 8 else "green"
+
+
+def _guarantee(name: str, figures: Figures, wanted: Resources) -> str:
+    in_force, asked = figures.guaranteed.nano(name), wanted.nano(name)
+    parts = [f"keeps {human(name, in_force)}"] if in_force else []
+    if asked > in_force:
+        parts.append(f"{human(name, asked)} pending")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _free(name: str, figures: Figures) -> str:
+    if name not in figures.available:
+        return ""
+    free = human(name, figures.available.nano(name), up=False)
+    left = figures.hard.nano(name) - figures.charged.nano(name)
+    if name not in figures.hard or left > 0:
+        return free
+    return f"{free}, over by {human(name, -left)}" if left else f"{free}, full"
+
+
+def _plain_usage(node: NodeState) -> str:
+    used = [f"{name} {human(name, nano)}" for name, nano in sorted(_used(node.figures).items())]
+    return f"no limit of its own; uses {', '.join(used)}" if used else "no limit of its own"
+
+
+def _used(figures: Figures) -> dict[str, int]:
+    return {name: nano for name, nano in figures.used.nanos().items() if nano}
+
+
+def _amount(name: str, amounts: Resources, *, absent: str) -> str:
+    return human(name, amounts.nano(name)) if name in amounts else absent
+
+
+def human(name: str, nano: int, *, up: bool = True) -> str:
+    """Return an amount for the screen: exact where that is short, else rounded to a tenth.
+
+    What is used is rounded up and what is free is rounded down: no screen promises too much.
+    """
+    exact = Resources.from_nano({name: nano}).to_strings()[name]
+    if exact.endswith("m") and nano >= NANO:
+        exact = f"{nano // NANO}.{nano % NANO // 10**6:03}".rstrip("0")
+    if len(exact) <= _LONGEST_AMOUNT:
+        return exact
+    base, units = (1024, "KMGTPE") if is_binary(name) else (1000, "kMGTPE")
+    step = 0
+    while nano >= base ** (step + 1) * NANO and step < len(units):
+        step += 1
+    divisor = base**step * NANO
+    tenths = (nano * 10 + (divisor - 1 if up else 0)) // divisor
+    unit = units[step - 1] + ("i" if base == 1024 else "") if step else ""
+    return f"{tenths // 10}.{tenths % 10}".removesuffix(".0") + unit
+
+
+# -- plain columns --------------------------------------------------------------------------
+
+WIDE: Final = (
+    "NAMESPACE",
+    "PARENT",
+    "STATE",
+    "LIFECYCLE",
+    "SCOPES",
+    "RESOURCE",
+    "HELD",
+    "USED",
+    "CHARGED",
+    "HARD",
+    "GUARANTEED",
+    "AVAILABLE",
+)
+"""Columns of `-o wide`; `-` stands for nothing."""
+
+
+def wide_rows(state: TreeState) -> list[tuple[str, ...]]:
+    """Return a line for each namespace, scope set and resource, exact, for grep and awk."""
+    rows: list[tuple[str, ...]] = [WIDE]
+    for node in state.nodes:
+        head = (node.namespace, node.parent or "-", _state_word(node), node.lifecycle.value)
+        lines = [row for scopes, figures in _by_scope(node) for row in _exact(scopes, figures)]
+        rows += [(*head, *row) for row in lines or [("-",) * (len(WIDE) - len(head))]]
+    return rows
+
+
+def _exact(scopes: ScopeSet, figures: Figures) -> Iterator[tuple[str, ...]]:
+    lists = [
+        amounts.to_strings()
+        for amounts in (
+            figures.held,
+            figures.used,
+            figures.charged,
+            figures.hard,
+            figures.guaranteed,
+            figures.available,
+        )
+    ]
+    for name in sorted(set().union(*lists)):
+        words = scope.describe(scopes).replace(" ", "") or "-"
+        yield (words, name, *(amounts.get(name, "-") for amounts in lists))
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
