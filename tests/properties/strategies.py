@@ -84,8 +84,8 @@ def near_quantities(draw: st.DrawFn) -> str:
 
 def within_bounds(text: str) -> bool:
     """Whether Go needs no more than a moment for `text`: it has no bound for exponents."""
-    exponent = re.search(r"[eE][+-]?([0-9]+)$", text)
-    return exponent is None or int(exponent[1]) <= LARGEST_EXPONENT
+    exponent = re.search(r"([0-9]*)(?:\.[0-9]*)?[eE][+-]?([0-9]+)$", text)
+    return exponent is None or len(exponent[1]) + int(exponent[2]) <= LARGEST_EXPONENT + 1
 
 
 any_text = (near_quantities() | _WORDS | st.text(max_size=12)).filter(within_bounds)

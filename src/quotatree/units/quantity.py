@@ -84,6 +84,9 @@ LONGEST_TEXT: Final = 1000
 LARGEST_EXPONENT: Final = 1000
 """Bound of the written exponent. Go overflows or computes for minutes far above it."""
 
+_BEYOND: Final = 10 ** (LARGEST_EXPONENT + 1) * NANO
+_TOO_GREAT: Final = f"its exponent is beyond ±{LARGEST_EXPONENT}"
+
 # What an absent number needs to be zero: the ends of Go's fast path.
 _SMALLEST_BARE_DECIMAL: Final = -9
 _LARGEST_BARE_BINARY: Final = 40
@@ -125,8 +128,8 @@ class Quantity:
         """Return the amount that `text` means to Kubernetes.
 
         Raises:
-            QuantityError: `text` is no quantity, has more than 1000 characters, or an exponent
-                beyond ±1000.
+            QuantityError: `text` is no quantity, has more than 1000 characters, or its exponent,
+                or that of its canonical text, is beyond ±1000.
         """
         if not text or len(text) > LONGEST_TEXT:
             raise QuantityError(_length_problem(text))
@@ -138,6 +141,8 @@ class Quantity:
         if not digits and not _bare_is_zero(power, form):
             raise QuantityError(f"{_quoted(text)} is no quantity: it has no digits")
         nano = _scaled(int(digits or "0"), power=power, places=len(fraction or ""), form=form)
+        if nano >= _BEYOND:
+            raise QuantityError(f"{_quoted(text)} is no quantity: {_TOO_GREAT}")
         if form is Format.BINARY_SI:
             nano = min(nano, LARGEST)
             form = Format.DECIMAL_SI if 0 < nano < NANO else form
@@ -209,8 +214,7 @@ def _exponent(text: str, suffix: str) -> tuple[int, Format]:
         raise QuantityError(f"{_quoted(text)} is no quantity: {_suffix_problem(suffix)}")
     power = int(written[1])
     if abs(power) > LARGEST_EXPONENT:
-        beyond = f"its exponent is beyond ±{LARGEST_EXPONENT}"
-        raise QuantityError(f"{_quoted(text)} is no quantity: {beyond}")
+        raise QuantityError(f"{_quoted(text)} is no quantity: {_TOO_GREAT}")
     return power, Format.DECIMAL_EXPONENT
 
 

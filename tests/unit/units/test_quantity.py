@@ -54,6 +54,7 @@ def test_texts_mean_what_kubernetes_says(text: str, want_nano: int, want_text: s
         ("1Zi", "the units are n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei"),
         ("Ei", "it has no digits"),
         ("1e1001", "beyond ±1000"),
+        ("500e1000", "beyond ±1000"),
         ("1e99999999999999999999", "beyond ±1000"),
         ("9" * 1001, "1001 characters"),
         ("1e", "there is no unit 'e'"),

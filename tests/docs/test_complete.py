@@ -1,0 +1,131 @@
+"""What users can set or will see is described: flags, settings, fields, labels, refusals."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+from tests.docs import pages
+from tools import reference
+
+from quotatree.cli.main import COMMANDS, cli
+from quotatree.codec import quota_rules, treefile_rules, treefile_schema
+from quotatree.codec.desired import LABEL_APPLIED
+from quotatree.manifests import crd, install
+from quotatree.manifests.settings import InstallSettings
+from quotatree.model import names
+
+SOURCE = pages.ROOT / "src" / "quotatree"
+INSTALLATION = install.installation(InstallSettings(version="0", image="-"))
+
+
+def page(path):
+    return pages.text(pages.DOCS / path)
+
+
+def code_of(*parts):
+    return (SOURCE.joinpath(*parts)).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "command"), list(reference.walk(cli, "quotatree")))
+def test_every_command_has_its_flags_described(name, command):
+    section = page("reference/cli.md").partition(f"\n## `{name}`\n")[2].partition("\n## ")[0]
+    for option in (p for p in command.params if isinstance(p, click.Option)):
+        assert all(f"`{flag}`" in section for flag in (*option.opts, *option.secondary_opts))
+
+
+def test_changelog_names_the_commands_that_there_are():
+    listed = re.search(r"- Commands: (.*?);", pages.text(pages.ROOT / "CHANGELOG.md"), re.DOTALL)[1]
+    assert set(re.findall(r"`(\w+)`", listed)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", ["settings.py", "manifests/settings.py"])
+def test_every_setting_is_described(path):
+    described = page("reference/settings.md")
+    tree = ast.parse(code_of(*path.split("/")))
+    classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+    for node in classes:
+        section = described.partition(f"\n## {node.name}\n")[2].partition("\n## ")[0]
+        for field, words in reference.described_fields(node):
+            assert f"| `{field}` | {words.replace('|', chr(92) + '|')} |" in section
+
+
+def test_every_environment_variable_is_described():
+    sources = "\n".join(p.read_text(encoding="utf-8") for p in SOURCE.rglob("*.py"))
+    variables = set(re.findall(r"\b(QUOTATREE_[A-Z_]+|XDG_[A-Z_]+)\b", sources))
+    assert [v for v in variables if f"`{v}`" not in page("reference/settings.md")] == []
+
+
+def test_every_field_of_a_tree_quota_is_described():
+    (version,) = crd.tree_quotas(InstallSettings(version="", image="-"))["spec"]["versions"]
+    properties = version["schema"]["openAPIV3Schema"]["properties"]
+    described = page("reference/treequota.md")
+    for part in ("spec", "status"):
+        assert [k for k in properties[part]["properties"] if f"`{part}.{k}`" not in described] == []
+
+
+def test_every_label_annotation_and_finalizer_is_described():
+    described = page("reference/labels-and-annotations.md")
+    keys = [
+        value
+        for key, value in vars(names).items()
+        if key.startswith(("LABEL_", "ANNOTATION_", "FINALIZER_"))
+    ]
+    keys += [names.TREE_LABEL_SUFFIX + "`", names.SLICE_PREFIX, LABEL_APPLIED]
+    assert [key for key in keys if key not in described] == []
+
+
+def test_every_key_scope_and_operator_of_the_file_is_described():
+    described = page("reference/file-format.md")
+    keys = {*treefile_rules.NODE_KEYS, *quota_rules.SPEC_KEYS, *quota_rules.SCOPES}
+    keys |= {*quota_rules.OPERATORS, *treefile_rules.RESERVED}
+    assert [key for key in sorted(keys) if f"`{key}`" not in described] == []
+
+
+def test_every_condition_and_event_is_described():
+    described = page("reference/conditions-and-events.md")
+    code = code_of("engine", "status.py") + code_of("controller", "events.py")
+    found = set(re.findall(r'(?:type|reason)="(\w+)"', code))
+    assert found
+    assert [word for word in sorted(found) if f"`{word}`" not in described] == []
+
+
+def test_every_policy_is_described():
+    described = page("reference/errors.md")
+    kind = "ValidatingAdmissionPolicy"
+    policies = [m["metadata"]["name"] for m in INSTALLATION if m["kind"].startswith(kind)]
+    assert [name for name in policies if f"`{name}`" not in described] == []
+
+
+def test_every_webhook_and_role_is_described():
+    everything = "\n".join(pages.text(p) for p in pages.PAGES)
+    roles = [m["metadata"]["name"] for m in INSTALLATION if m["kind"] == "ClusterRole"]
+    people = [name for name in roles if name != "quotatree-controller"]
+    assert [name for name in people if f"`{name}`" not in everything] == []
+
+
+def test_every_error_class_is_described():
+    classes = re.findall(r"^class (\w+)\(QuotaTreeError\)", code_of("errors.py"), re.MULTILINE)
+    assert [name for name in classes if f"`{name}`" not in page("reference/errors.md")] == []
+
+
+def test_architecture_names_only_files_that_exist():
+    text = pages.text(pages.ROOT / "ARCHITECTURE.md")
+    found = re.findall(r"`((?:\w+/)+\w+\.(?:py|md))`", text)
+    roots = (SOURCE, pages.ROOT)
+    assert [f for f in found if not any((root / f).exists() for root in roots)] == []
+
+
+def test_generated_pages_are_up_to_date():
+    for tool in ("tools.reference", "tools.diagrams"):
+        command = [sys.executable, "-m", tool, "--check"]
+        done = subprocess.run(command, check=False, cwd=pages.ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_schema_of_the_file_is_up_to_date():
+    written = (pages.DOCS / "reference" / "quotatree.schema.json").read_text(encoding="utf-8")
+    assert json.loads(written) == treefile_schema.schema(), "run: make docs"
