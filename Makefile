@@ -18,7 +18,7 @@ SECOND_KUBERNETES ?= 1.35.4
 PYTEST := $(PY) -m pytest -q
 GENERATED := tools.reference tools.diagrams tools.write_schema
 
-.PHONY: help setup control-plane check fix unit cluster test demo bench soak docs clean
+.PHONY: help setup control-plane check fix unit components cluster test demo bench soak docs clean
 
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' \
@@ -62,11 +62,17 @@ unit: $(READY) ## Tests without a cluster: units, laws, services in-process.
 	@echo "==> unit, properties, service"
 	@$(PYTEST) -n $(WORKERS) tests/unit tests/properties tests/service
 
+components: $(READY) ## Tests of pulumi-quotatree, with a recording monitor in place of the engine.
+	@echo "==> components"
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/build/components $(UV) sync --quiet --frozen --all-packages
+	@cd components && ../build/components/bin/mypy && ../build/components/bin/lint-imports --no-logo
+	@cd components && ../build/components/bin/python -m pytest -q
+
 cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
 	@$(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
 
-test: check unit cluster ## Everything: check, unit, cluster.
+test: check unit components cluster ## Everything: check, unit, components, cluster.
 
 demo: control-plane ## Boot, install, apply the example, replay a GPU trace, show the tree.
 	@$(PY) examples/ai-pipeline/demo.py

@@ -20,8 +20,9 @@ One reading finds every mistake, each with its path and its place in the file. T
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import yaml
 
@@ -67,7 +68,21 @@ def _read(text: str) -> TreeFile | tuple[Problem, ...]:
     ]
     if form or meaning:
         return in_order(chain(form, meaning))
-    return TreeFile(nodes=tuple(_node(e) for e in treefile_rules.walk(document.data["tree"])))
+    return _tree(document.data["tree"])
+
+
+def from_data(root: object) -> TreeFile | tuple[Problem, ...]:
+    """Return the tree that plain data holds, or everything that is wrong with it.
+
+    For trees that never were a text, such as the values of a program. Every key has to be a text,
+    and no map may contain itself. Problems have no line.
+    """
+    found = in_order(finding.problem() for finding in treefile_rules.findings(root))
+    return found or _tree(cast("Mapping[str, Any]", root)["tree"])
+
+
+def _tree(nodes: Mapping[str, Any]) -> TreeFile:
+    return TreeFile(nodes=tuple(_node(entry) for entry in treefile_rules.walk(nodes)))
 
 
 def _typed(finding: Finding) -> Finding:

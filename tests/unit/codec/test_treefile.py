@@ -331,3 +331,26 @@ def test_messages_repeat_no_control_characters_and_no_novels():
     assert len(found) == 1
     assert len(str(found[0])) < 500
     assert str(found[0]).isprintable()
+
+
+def test_plain_data_gives_the_same_tree_as_its_text():
+    tree = {"org": {"hard": {"cpu": "20"}, "children": {"team": None}}}
+    document = {"apiVersion": "quotatree.dev/v1alpha1", "kind": "Tree", "tree": tree}
+    assert treefile.from_data(document) == parse(
+        HEAD + '  org: {hard: {cpu: "20"}, children: {team: }}\n'
+    )
+
+
+def test_mistakes_in_plain_data_have_a_path_and_no_line():
+    tree = {"org": {"hard": {"memroy": "1Gi"}, "lifecycle": "Owned"}}
+    document = {"apiVersion": "quotatree.dev/v1alpha1", "kind": "Tree", "tree": tree}
+    found = treefile.from_data(document)
+    assert [(p.path, p.line) for p in found] == [
+        ('tree.org.hard["memroy"]', 0),
+        ("tree.org.lifecycle", 0),
+    ]
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"tree": []}], ids=repr)
+def test_plain_data_that_is_no_tree_is_told(data):
+    assert treefile.from_data(data)
