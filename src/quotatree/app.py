@@ -25,9 +25,13 @@ from quotatree.webhook.desk import Desk
 
 LOG: Final = logging.getLogger(__name__)
 
-CERTIFICATES_EVERY: Final = 30.0
+CERTIFICATES_EVERY: Final = 5.0
 """Seconds between looks at the certificates; a webhook configuration that was re-applied without
-its CA bundle is mended within this time."""
+its CA bundle is mended within this time. Each costs two reads of small objects."""
+
+
+class _LeaseLostError(Exception):
+    """Another replica may lead: whatever is known here is of the past."""
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -51,12 +55,26 @@ class _Replica:
 
 
 async def run(client: Client, settings: Settings) -> None:
-    """Run one replica until it is told to stop or loses the lease.
+    """Run one replica until it is told to stop.
 
-    The server listens before the lease is won: a replica in waiting is alive and answers "later".
+    One that loses the lease (it stood still for too long, or could not reach the API server)
+    forgets everything and stands for election again.
 
     Raises:
-        ClusterError: the API server cannot be used at all, or the lease was lost.
+        ClusterError: the API server cannot be used at all.
+    """
+    told = False
+    while not told:
+        try:
+            told = await _term(client, settings)
+        except* _LeaseLostError:
+            LOG.warning("the lease was lost: starting anew")
+
+
+async def _term(client: Client, settings: Settings) -> bool:
+    """Stand for election, lead, and return True when told to stop.
+
+    The server listens before the lease is won: a replica in waiting is alive and answers "later".
     """
     live = Live(clock=time.monotonic, timing=settings.timing)
     controller = Controller(client, live, settings=settings.loop, wall=time.time)
@@ -78,13 +96,15 @@ async def run(client: Client, settings: Settings) -> None:
         desk, host=where.host, port=where.port, tls=parts.certificates.context
     )
     LOG.info("listening", extra={"port": port})
+    told = False
     try:
-        await _until_told(_work(parts))
+        told = await _until_told(_work(parts))
     except* ClusterError as group:
         raise ClusterError("; ".join(str(error) for error in _leaves(group))) from group
     finally:
         await parts.elector.release()
         await runner.cleanup()
+    return told
 
 
 def _leaves(group: BaseExceptionGroup[ClusterError]) -> list[BaseException]:
@@ -102,8 +122,8 @@ async def _work(parts: _Replica) -> None:
         await _lead(parts)
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` until it ends, or until SIGTERM or SIGINT."""
+async def _until_told(work: Coroutine[Any, Any, None]) -> bool:
+    """Run `work` until it ends, or until SIGTERM or SIGINT; returns whether it was these."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,6 +132,8 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
         await task
     except asyncio.CancelledError:
         LOG.info("told to stop")
+        return True
+    return False
 
 
 async def _lead(parts: _Replica) -> None:
@@ -141,7 +163,7 @@ async def _win(parts: _Replica) -> int:
 
 async def _keep_lease(elector: LeaseElector) -> None:
     await elector.renew()
-    raise ClusterError("the lease was lost: another replica leads, this one starts anew")
+    raise _LeaseLostError
 
 
 async def _keep_certificates(parts: _Replica) -> None:

@@ -15,9 +15,9 @@ class LoopSettings:
     """Namespaces written at the same time. More: a tree stands sooner, the API server is busier."""
     tick: float = 0.05
     """Seconds between looks at what is overdue: holds, touches, tightenings."""
-    status_every: float = 0.5
+    status_every: float = 1.0
     """Seconds between writes of TreeQuota status. Shorter: fresher figures, more writes."""
-    gate_every: float = 10.0
+    gate_every: float = 5.0
     """Seconds after which the kinds of the birth gate are written again, in case its manifest was
     re-applied. Longer: objects of rare kinds may pass uncounted for as long."""
     event_every: float = 30.0

@@ -53,7 +53,7 @@ def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
     table.add_column("NAMESPACE", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
     table.add_column("RESOURCE", no_wrap=True)
-    table.add_column("USED / HARD", no_wrap=True, min_width=BAR)
+    table.add_column("USED / HARD", min_width=3 * BAR)  # gives way first: its long texts wrap
     table.add_column("FREE", no_wrap=True)
     shown = {node.namespace for node in state.nodes}
     for node, first, further in _with_guides(state, signs):

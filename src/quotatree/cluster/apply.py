@@ -14,7 +14,7 @@ from typing import Any, Final, assert_never
 
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
-from quotatree.codec import quotas
+from quotatree.codec import namespaces, quotas
 from quotatree.errors import ClusterError
 from quotatree.manifests import gate, quota_policies
 from quotatree.model import effect, names
@@ -37,7 +37,7 @@ async def carry_out(  # noqa: PLR0911 - one return a case
     `conditions` are those that a TreeQuota shows, so that unchanged ones keep their times.
     """
     match what:
-        case effect.PatchNamespace():
+        case effect.PatchNamespace() | effect.Remember():
             return await _patch_namespace(client, what)
         case effect.SetOwner():
             return await _set_owner(client, what)
@@ -63,12 +63,14 @@ async def carry_out(  # noqa: PLR0911 - one return a case
             assert_never(what)
 
 
-async def _patch_namespace(client: Client, what: effect.PatchNamespace) -> dict[str, Any]:
-    metadata = {
-        "uid": what.uid,
-        "labels": dict(what.labels),
-        "annotations": dict(what.annotations),
-    }
+async def _patch_namespace(
+    client: Client, what: effect.PatchNamespace | effect.Remember
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"uid": what.uid}
+    if isinstance(what, effect.Remember):
+        metadata["annotations"] = {names.ANNOTATION_HELD: namespaces.held_to_text(what.held)}
+    else:
+        metadata |= {"labels": dict(what.labels), "annotations": dict(what.annotations)}
     body = {"metadata": {key: value for key, value in metadata.items() if value}}
     return await client.patch(paths.NAMESPACES, what.namespace, body=body)
 

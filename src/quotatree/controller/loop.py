@@ -148,7 +148,12 @@ class Controller:
         match what:
             case effect.CreateManaged() | effect.PatchManaged() | effect.PatchManagedStatus():
                 self._mark(world.see_managed(managed.parse(written)) - {what.namespace})
-            case effect.PatchNamespace() | effect.SetOwner() | effect.SetFinalizer():
+            case (
+                effect.PatchNamespace()
+                | effect.Remember()
+                | effect.SetOwner()
+                | effect.SetFinalizer()
+            ):
                 self._mark(world.see_namespace(namespaces.parse(written)) - {what.namespace})
             case effect.DeleteManaged():
                 gone = world.managed.get(what.namespace, {}).get(what.quota)
@@ -240,7 +245,14 @@ class Controller:
             self.recorder.conditions(quota, status)
             await self._write_status(quota, status)
         for event in self.recorder.take(self._live.clock()):
-            await self._lose_quietly(event)
+            await self._say(event)
+
+    async def _say(self, event: effect.Emit) -> None:
+        """Record an Event; one that cannot be written (a terminating namespace) is not missed."""
+        try:
+            await self.apply(event)
+        except ClusterError as error:
+            LOG.debug("event not recorded", extra={"error": str(error)})
 
     async def _write_status(self, quota: Quota, status: QuotaStatus) -> None:
         self._live.world.limits.answered(quota, status)

@@ -2,11 +2,13 @@
 
 The order of the questions is the argument:
 
-1. Not ours to answer: another epoch, or an object that the ledger does not know.
+1. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
+   an earlier leader may still be committed, since not every managed quota carries our epoch.
 2. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
    refusal would cost the API server one of its four tries.
 3. It fits every level with everything in flight counted: grant it, and count it from now on.
-4. It would fit if what is in flight lost: wait a moment for that to show.
+4. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
+   since the API server tries four times and a tightening needs two of them.
 5. It does not fit. One request alone is refused with our own words. A batch is tightened: native
    admission refuses or admits a whole batch, so it is made to judge the requests one by one
    against the room that there is.
@@ -14,14 +16,22 @@ The order of the questions is the argument:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Final
 
-from quotatree.engine.ledger import Account, AccountKey, Ledger
-from quotatree.engine.reservation import State
+from quotatree.engine.account import AccountKey
+from quotatree.engine.ledger import Ledger
+from quotatree.engine.reservation import State, Tightening
 from quotatree.model.review import UsageReview
 from quotatree.model.verdict import Admit, Deny, Limit, Tighten, TryLater, Verdict, Wait
 from quotatree.units import resource_names
 from quotatree.units.resources import Resources
+
+EVERY_POD: Final = frozenset({"pods", "count/pods"}) | {
+    prefix + name for prefix in ("", "requests.", "limits.") for name in ("cpu", "memory")
+}
+"""What every pod asks for: where a quota names it, native admission refuses a pod without
+(`validationSet` in Kubernetes' pkg/quota/v1/evaluator/core/pods.go)."""
 
 
 def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -> Verdict:
@@ -29,12 +39,15 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
 
     `arrived` is when the review came in: waiting is bounded from there.
     """
-    if review.old.epoch != ledger.epoch:
-        return TryLater(reason="this namespace is not fenced by the present leader yet")
     if ledger.uid_of(review.old.namespace) is None:
         return TryLater(reason="this namespace is not known to the leader yet")
     ledger.observe(review.old)
     key = (review.old.namespace, review.old.scopes)
+    if review.old.epoch != ledger.epoch or not ledger.fenced(*key):
+        until = arrived + ledger.timing.fence
+        if now < until:
+            return Wait(until=until, limits=())
+        return TryLater(reason="this tree is not fenced by the present leader yet")
     account = ledger.account(*key)
     if account is None or account.resource_version > review.old.resource_version:
         return Admit(reserved=False)
@@ -44,10 +57,31 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
         return Admit(reserved=not review.dry_run)
+    ledger.pressed(key, now)
+    later = _later(ledger, review, limits, now=now, arrived=arrived)
+    return later or _refuse(ledger, review, limits, now=now)
+
+
+def _later(
+    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
+) -> Wait | TryLater | None:
+    """Return how to put the answer off, None when nothing is won by that.
+
+    After its wait a batch is refused once without a tightening: that leaves the API server enough
+    of its four tries, and everybody's room as it is.
+    """
+    key = (review.old.namespace, review.old.scopes)
+    account = ledger.account(*key)
+    alone = _alone(review)
+    if account is None or not _may_fit(ledger, key, limits, alone=alone):
+        return None
     until = arrived + _patience(ledger, key)
-    if now < until and _may_fit(ledger, key, limits, alone=_alone(review)):
+    if now < until:
         return Wait(until=until, limits=tuple(limits))
-    return _refuse(ledger, review, limits, now=now)
+    if alone or account.spared >= review.old.resource_version:
+        return None
+    account.spared = review.old.resource_version
+    return TryLater(reason="others that ask for the same room are not decided yet")
 
 
 def _may_fit(ledger: Ledger, key: AccountKey, limits: list[Limit], *, alone: bool) -> bool:
@@ -89,13 +123,15 @@ def _refuse(
     if account is None or _alone(review):
         return Deny(limits=tuple(limits), requested=growth)
     ledger.release_hold(key)  # an earlier one is no room of its own
-    blocked = {limit.resource for limit in limits}
-    room = room_for(ledger, key, account, resources=blocked)
     used = review.old.used.nanos()
+    room = ledger.room(key, {limit.resource for limit in limits})
     tight = {r: used.get(r, 0) + amount for r, amount in room.items()}
-    # Where nothing is left there is no retry to keep the other resources for.
-    held = {**review.new.used.nanos(), **tight} if any(room.values()) else tight
-    ledger.hold(key, held, base=review.old.resource_version, now=now)
+    hasty = any(ledger.unsettled_under(x.ancestor, x.resource, asking=key) for x in limits)
+    ledger.tighten(
+        key,
+        Tightening(since=now, base=review.old.resource_version, hard=tight, hasty=hasty),
+        used=_likely(growth, room, used),
+    )
     return Tighten(
         namespace=review.old.namespace,
         quota=review.old.name,
@@ -105,24 +141,23 @@ def _refuse(
     )
 
 
-def room_for(
-    ledger: Ledger, key: AccountKey, account: Account, *, resources: Iterable[str]
-) -> dict[str, int]:
-    """Return how far each resource may grow above the committed usage (10⁻⁹).
+def _likely(growth: Resources, room: Mapping[str, int], used: Mapping[str, int]) -> dict[str, int]:
+    """Return the usage to expect of the retry of a batch, with as much again to be sure.
 
-    What the namespace holds above its committed usage already (a grant in flight) is its own, and
-    the retry may use it.
+    Where there is room for a tenth of what all pods need, about a tenth of them will fit. To keep
+    what the whole batch asked for would keep siblings from room that nobody takes.
     """
-    name, scopes = key
-    node = ledger.forest.node(name)
-    held = node.book(scopes).held
-    room: dict[str, int] = {}
-    for resource in resources:
-        available = ledger.forest.available(node, scopes, resource)
-        if available is not None:
-            own = held.get(resource, 0) - account.used.get(resource, 0)
-            room[resource] = available + max(0, own)
-    return room
+    most, of = 1, 1
+    if all(resource_names.counted_kind(name) == "pods" for name in growth):
+        for resource in EVERY_POD & room.keys() & growth.nanos().keys():
+            if 2 * room[resource] * of < most * growth.nano(resource):
+                most, of = 2 * room[resource], growth.nano(resource)
+    found = dict(used)
+    for name, asked in growth.nanos().items():
+        unit = 10**6 if name.endswith("cpu") else 10**9  # room of others stays in these units too
+        likely = min(-(-asked * most // (of * unit)) * unit, asked)
+        found[name] = used.get(name, 0) + min(likely, room.get(name, likely))
+    return found
 
 
 def is_single(growth: Resources) -> bool:

@@ -16,63 +16,14 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-from quotatree.engine.forest import NOTHING, Amounts, Forest, Node
-from quotatree.engine.reservation import Happening, Reservation, State, Timing
+from quotatree.engine.account import Account, AccountKey, Move
+from quotatree.engine.forest import Amounts, Forest, Node
+from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
 from quotatree.model.scope import ScopeSet
 from quotatree.model.verdict import Limit
-
-AccountKey = tuple[Namespace, ScopeSet]
-
-
-class Account:
-    """One managed ResourceQuota as the ledger knows it."""
-
-    __slots__ = (
-        "epoch",
-        "quota",
-        "reservations",
-        "resource_version",
-        "slice",
-        "tightened_at",
-        "uid",
-        "used",
-    )
-
-    def __init__(self) -> None:
-        self.quota = ""
-        self.uid = Uid("")
-        self.resource_version = 0
-        self.epoch: int | None = None
-        self.used: Mapping[str, int] = NOTHING
-        self.slice: Mapping[str, int] = NOTHING
-        self.reservations: list[Reservation] = []
-        self.tightened_at: float | None = None
-
-    def settled(self) -> Amounts:
-        """Return what the namespace holds by committed facts alone."""
-        held = dict(self.used)
-        _raise_to(held, self.slice)
-        return held
-
-    def held(self, *, but: State | None = None) -> Amounts:
-        """Return what the namespace holds, reservations included, those in state `but` left out."""
-        held = self.settled()
-        for reservation in self.reservations:
-            if reservation.state is not but:
-                _raise_to(held, reservation.used)
-        return held
-
-
-@dataclass(slots=True, kw_only=True)
-class Move:
-    """A granted change of parent that is not committed yet."""
-
-    target: Namespace
-    reservation: Reservation
 
 
 class Ledger:
@@ -93,6 +44,7 @@ class Ledger:
         self.timing = timing or Timing()
         self.forest = Forest()
         self.unsettled: set[AccountKey] = set()
+        self._unfenced: set[AccountKey] = set()
         self.moves: dict[Namespace, list[Move]] = {}
         self._accounts: dict[AccountKey, Account] = {}
         self._tightened: set[AccountKey] = set()
@@ -130,6 +82,7 @@ class Ledger:
         for scopes in list(node.books):
             self._accounts.pop((name, scopes), None)
             self.unsettled.discard((name, scopes))
+            self._unfenced.discard((name, scopes))
         self.forest.remove(name)
         self._on_change(name)
 
@@ -194,6 +147,7 @@ class Ledger:
         account.uid = seen.uid
         account.resource_version = seen.resource_version
         account.epoch = seen.epoch
+        (self._unfenced.discard if seen.epoch == self.epoch else self._unfenced.add)(key)
         account.used = used
         account.slice = seen.slice.nanos()
         self._happen(account, Happening.NEWER, above=seen.resource_version)
@@ -210,9 +164,21 @@ class Ledger:
             return
         self._accounts.pop((name, scopes), None)
         self.unsettled.discard((name, scopes))
+        self._unfenced.discard((name, scopes))
         node = self.forest.get(name)
         if node is not None:
             self.forest.set_held(node, scopes, {})
+
+    def recall(self, name: Namespace, scopes: ScopeSet, used: Mapping[str, int]) -> None:
+        """Take in what a terminating namespace held when its managed ResourceQuota went.
+
+        Only where nothing better is known: whatever was read of the quota itself stands.
+        """
+        key = (name, scopes)
+        if key not in self._accounts:
+            account = self._accounts[key] = Account()
+            account.used = dict(used)
+            self._post(key, account)
 
     def _keep_unmeasured(
         self, key: AccountKey, old: Mapping[str, int], new: Mapping[str, int]
@@ -243,6 +209,16 @@ class Ledger:
             self.unsettled.discard(key)
         if any(after.get(r, 0) < amount for r, amount in before.items()):
             self._on_change(name)
+
+    def fenced(self, name: Namespace, scopes: ScopeSet) -> bool:
+        """Whether every managed quota of the tree of `name` carries this writer's epoch.
+
+        On one that does not, a grant of an earlier writer may still be committed, uncounted here.
+        """
+        if not self._unfenced:
+            return True
+        root = self.forest.path(name)[-1]
+        return not any(s == scopes and self.forest.path(n)[-1] == root for n, s in self._unfenced)
 
     def account(self, name: Namespace, scopes: ScopeSet) -> Account | None:
         """Return the account of a managed ResourceQuota, None when none was ever seen."""
@@ -282,16 +258,33 @@ class Ledger:
         )
         self._post(key, account)
 
-    def hold(self, key: AccountKey, used: Mapping[str, int], *, base: int, now: float) -> None:
-        """Keep room up to `used` for the retry that follows a tightening."""
+    def tighten(self, key: AccountKey, tightening: Tightening, *, used: Mapping[str, int]) -> None:
+        """Note a tightening, and keep room up to `used` for the retry that follows it."""
         account = self._accounts[key]
-        deadline = now + self.timing.hold
         account.reservations.append(
-            Reservation(state=State.HELD, base=base, used=dict(used), deadline=deadline)
+            Reservation(
+                state=State.HELD,
+                base=tightening.base,
+                used=dict(used),
+                deadline=tightening.since + self.timing.hold,
+            )
         )
-        account.tightened_at = now
+        account.tightening = tightening
         self._tightened.add(key)
         self._post(key, account)
+
+    def pressed(self, key: AccountKey, now: float) -> None:
+        """Note that a growth was asked for and not granted: it may be tried again at once."""
+        account = self._accounts.get(key)
+        if account is not None:
+            account.pressed_at = now
+
+    def hold_until(self, key: AccountKey, deadline: float) -> None:
+        """Let the room of a tightening be kept no longer than until `deadline`."""
+        account = self._accounts.get(key)
+        for reservation in account.reservations if account is not None else ():
+            if reservation.state is State.HELD:
+                reservation.deadline = min(reservation.deadline, deadline)
 
     def release_hold(self, key: AccountKey) -> None:
         """Give the held room back: the tightening lost, or there was none."""
@@ -334,26 +327,56 @@ class Ledger:
         return reservation.step(Happening.TIME) is State.OVERDUE
 
     def loosen(self, now: float) -> list[Namespace]:
-        """End the tightenings that are old enough; returns whose `status.hard` may rise again."""
-        due = [key for key in self._tightened if self._is_old(key, now)]
+        """End the tightenings that are over; returns whose `status.hard` may rise again.
+
+        Over are those that are old enough, and those made in haste, for what others had in flight
+        then, when there is more room now after all.
+        """
+        due = [key for key in self._tightened if self._is_over(key, now)]
         for key in due:
             self._tightened.discard(key)
             account = self._accounts.get(key)
             if account is not None:
-                account.tightened_at = None
+                account.tightening = None
         return [name for name, _ in due]
 
-    def _is_old(self, key: AccountKey, now: float) -> bool:
+    def _is_over(self, key: AccountKey, now: float) -> bool:
         account = self._accounts.get(key)
-        if account is None or account.tightened_at is None:
+        if account is None or account.tightening is None:
             return True
-        return account.tightened_at + self.timing.tightened <= now
+        if account.lasts(account.tightening, self.timing, now):
+            return False
+        if account.tightening.since + self.timing.tightened <= now:
+            return True
+        hard = account.tightening.hard
+        return account.tightening.hasty and any(
+            account.used.get(r, 0) + room > hard[r] for r, room in self.room(key, hard).items()
+        )
+
+    def room(self, key: AccountKey, resources: Iterable[str]) -> Amounts:
+        """Return how far each resource may grow above the committed usage.
+
+        What the namespace holds above its committed usage already (a grant in flight) is its own,
+        and a retry may use it.
+        """
+        name, scopes = key
+        account = self._accounts[key]
+        node = self.forest.node(name)
+        held = node.book(scopes).held
+        found: Amounts = {}
+        for resource in resources:
+            available = self.forest.available(node, scopes, resource)
+            if available is not None:
+                own = held.get(resource, 0) - account.used.get(resource, 0)
+                found[resource] = available + max(0, own)
+        return found
 
     def unsettled_under(self, ancestor: Namespace, resource: str, *, asking: AccountKey) -> int:
         """Return how much of the charge of `ancestor` may still vanish, at the most.
 
-        What the asking account itself has in flight makes no room for it. Guarantees may absorb a part of it, so this is an upper bound: it decides whether to wait
-        a moment, never whether to grant.
+        What the asking account itself has in flight makes no room for it. Guarantees may absorb a
+        part of it, so this is an upper bound: it decides whether to wait a moment, never whether
+        to grant.
         """
         total = 0
         scopes = asking[1]
@@ -373,12 +396,6 @@ class Ledger:
     def _moving(self, name: Namespace, scopes: ScopeSet, resource: str) -> int:
         book = self.forest.node(name).books.get(scopes)
         return 0 if book is None else book.charge(resource)
-
-
-def _raise_to(held: Amounts, other: Mapping[str, int]) -> None:
-    for resource, amount in other.items():
-        if amount > held.get(resource, 0):
-            held[resource] = amount
 
 
 def _nobody(name: Namespace) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from quotatree.engine.account import AccountKey
 from quotatree.engine.forest import Amounts
-from quotatree.engine.ledger import AccountKey, Ledger
+from quotatree.engine.ledger import Ledger
 from quotatree.model.names import Namespace, QuotaName
 from quotatree.model.quota import Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet

@@ -6,7 +6,7 @@ the same order, and a world in which everything is written gives none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from quotatree.engine.world import World
@@ -18,16 +18,22 @@ from quotatree.model.effect import (
     PatchManaged,
     PatchManagedStatus,
     PatchNamespace,
+    Remember,
     SetFinalizer,
     SetOwner,
 )
 from quotatree.model.names import Namespace
 from quotatree.model.observed import Lifecycle, ManagedQuota, ObservedNamespace
 from quotatree.model.scope import UNSCOPED, ScopeSet
+from quotatree.units import resource_names
 from quotatree.units.resources import Resources
 
-UNLIMITED: Final = 10**18 * 10**9
-"""The hard of a key that is only guaranteed: measured, not limited (1E, in 10⁻⁹)."""
+WIDE: Final = (10**18 * 10**9, 2**60 * 10**9)
+"""The hard of every key, decimal and binary (1E and 1Ei, in 10⁻⁹): measured, not limited.
+
+A ceiling there would refuse requests one by one while others, counted before them, are yet to be
+refused by an ancestor: `docs/decisions/0004-native-quota-measures-only.md`.
+"""
 
 
 def plan_namespace(world: World, name: Namespace) -> tuple[Effect, ...]:
@@ -50,14 +56,14 @@ def wanted_hard(world: World, name: Namespace) -> dict[ScopeSet, Resources]:
         return {}
     path = world.ledger.forest.path(name)
     return {
-        scopes: Resources.from_nano(
-            {
-                resource: UNLIMITED if hard is None else hard
-                for resource, hard in world.ledger.forest.ceilings(name, scopes).items()
-            }
-        )
+        scopes: wide(world.ledger.forest.ceilings(name, scopes))
         for scopes in sorted({UNSCOPED} | world.limits.scope_sets(path))
     }
+
+
+def wide(resources: Iterable[str]) -> Resources:
+    """Return a hard that lets native admission measure each of `resources` and limit none."""
+    return Resources.from_nano({r: WIDE[resource_names.is_binary(r)] for r in resources})
 
 
 def _managed(world: World, name: Namespace) -> Iterator[Effect]:
@@ -115,7 +121,7 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
 def _tightened(world: World, seen: ManagedQuota) -> bool:
     """Whether a `status.hard` below the spec is a tightening of ours that is still wanted."""
     account = world.ledger.account(seen.namespace, seen.scopes)
-    return account is not None and account.tightened_at is not None
+    return account is not None and account.tightening is not None
 
 
 def _open_gate(
@@ -225,7 +231,11 @@ def _owner(world: World, seen: ObservedNamespace) -> ObservedNamespace | None:
 
 
 def _farewell(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
-    """Let a terminating namespace go once those that it owns may follow it, or no longer do."""
+    """Let a terminating namespace go once those that it owns may follow it, or no longer do.
+
+    Objects with finalizers may outlive its managed ResourceQuotas for long. They count until the
+    Namespace is gone, and a leader that comes after us must know of them.
+    """
     waiting = False
     for child in world.owned_children(seen.name):
         if child.terminating:
@@ -238,6 +248,8 @@ def _farewell(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
         yield from effects
     if not waiting and names.FINALIZER_PARENT in seen.finalizers:
         yield SetFinalizer(namespace=seen.name, uid=seen.uid, present=False)
+    if not world.managed.get(seen.name) and (held := world.held(seen.name)) != seen.held:
+        yield Remember(namespace=seen.name, uid=seen.uid, held=held)
 
 
 def _permit(world: World, child: ObservedNamespace) -> Iterator[Effect]:

@@ -66,8 +66,27 @@ class Timing:
     wait: float = 0.1
     """How long a request waits for grants in flight that may lose. Longer: fewer wrong refusals
     when writes are slow, later refusals."""
+    retry: float = 0.1
+    """How long the room is kept at least after the refusal that makes the API server retry."""
+    fence: float = 0.7
+    """How long growth waits for a new leader's fence before it is answered "later". The API server
+    gives a webhook one second at the least."""
     tightened: float = 1.0
     """How long a tightened `status.hard` stays before it is loosened whatever the room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tightening:
+    """A `status.hard` lowered to `hard` by a write that replaces the resourceVersion `base`.
+
+    `since`: when that was decided, in seconds of the caller's monotonic clock. `hasty`: what others
+    had in flight was counted, and may still lose.
+    """
+
+    since: float
+    base: int
+    hard: Amounts
+    hasty: bool
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from quotatree.engine.ledger import Ledger
 from quotatree.engine.limits import Limits
 from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
-from quotatree.model.observed import Lifecycle, ManagedQuota, ObservedNamespace
+from quotatree.model.observed import Held, Lifecycle, ManagedQuota, ObservedNamespace
 from quotatree.model.quota import Quota
+from quotatree.units.resources import Resources
 
 
 class World:
@@ -39,6 +40,8 @@ class World:
         if self.ledger.observe_namespace(seen):
             dirty |= set(self.ledger.forest.subtree(seen.name))
             dirty |= self._near(seen.name)
+        for scopes, used in seen.held.items():
+            self.ledger.recall(seen.name, scopes, used.nanos())
         if known is not None and _permission(known) != _permission(seen):
             dirty |= self._children(seen.name)
         return dirty
@@ -146,6 +149,17 @@ class World:
         if parent is not None and parent.terminating and self.cascades(parent.name):
             return owners == {parent.uid}
         return bool(owners) and owners <= self._cascaded
+
+    def held(self, name: Namespace) -> Held:
+        """Return the committed usage of a namespace by scope set; what is zero is left out."""
+        node = self.ledger.forest.get(name)
+        found = {}
+        for scopes in node.books if node is not None else ():
+            account = self.ledger.account(name, scopes)
+            used = {r: a for r, a in account.used.items() if a} if account is not None else {}
+            if used:
+                found[scopes] = Resources.from_nano(used)
+        return found
 
     def counted_resources(self) -> tuple[str, ...]:
         """Return every resource name that a TreeQuota limits or guarantees, sorted."""

@@ -36,7 +36,7 @@ def tree_labels(settings: InstallSettings) -> list[objects.Manifest]:
     what they bring.
     """
     ours = f"(k.endsWith('{names.TREE_LABEL_SUFFIX}') || k == '{names.LABEL_ENFORCED}')"
-    children = f"'{names.ANNOTATION_CHILDREN}'"
+    notes = cel.quoted((names.ANNOTATION_CHILDREN, names.ANNOTATION_HELD))
     finalizer = f"'{names.FINALIZER_PARENT}'"
     spec = {
         "matchConstraints": _constraints("CREATE", "UPDATE"),
@@ -55,8 +55,7 @@ def tree_labels(settings: InstallSettings) -> list[objects.Manifest]:
                 variables.labels.filter(k, {ours}
                     && variables.oldLabels[?k] != optional.of(variables.labels[k]))
                   + variables.oldLabels.filter(k, {ours} && !(k in variables.labels))
-                  + (variables.annotations[?{children}] != variables.oldAnnotations[?{children}]
-                     ? [{children}] : [])
+                  + {notes}.filter(k, variables.annotations[?k] != variables.oldAnnotations[?k])
                   + (({finalizer} in object.metadata.?finalizers.orValue([]))
                      != (oldObject != null
                          && {finalizer} in oldObject.metadata.?finalizers.orValue([]))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from quotatree.model.names import Namespace, QuotaName, Uid
+from quotatree.model.observed import Held
 from quotatree.model.quota import QuotaStatus
 from quotatree.model.scope import ScopeSet
 from quotatree.units.resources import Resources
@@ -23,6 +24,15 @@ class PatchNamespace:
     uid: Uid
     labels: Mapping[str, str | None] = field(default_factory=dict)
     annotations: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember:
+    """Write on a terminating Namespace what it holds: no ResourceQuota says so any more."""
+
+    namespace: Namespace
+    uid: Uid
+    held: Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +130,7 @@ class GateKinds:
 
 Effect = (
     PatchNamespace
+    | Remember
     | SetOwner
     | SetFinalizer
     | CreateManaged

@@ -22,6 +22,7 @@ LABEL_MANAGED: Final = f"{GROUP}/managed"
 TREE_LABEL_SUFFIX: Final = f".tree.{GROUP}/depth"
 # Annotations.
 ANNOTATION_CHILDREN: Final = f"{GROUP}/children"
+ANNOTATION_HELD: Final = f"{GROUP}/held"
 ANNOTATION_CASCADE: Final = f"{GROUP}/allow-cascading-deletion"
 ANNOTATION_READY: Final = f"{GROUP}/ready"
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"

@@ -10,6 +10,9 @@ from quotatree.model.names import Namespace, Uid
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.units.resources import EMPTY, Resources
 
+Held = Mapping[ScopeSet, Resources]
+"""Committed usage by scope set."""
+
 
 class Lifecycle(Enum):
     """Whether a namespace is deleted with its parent (`Owned`) or by labels alone stays."""
@@ -32,7 +35,8 @@ class OwnerReference:
 class ObservedNamespace:
     """A Namespace: who its parent is said to be, and what the controller wrote on it.
 
-    `labels` and `annotations` hold only keys of quotatree's own domains.
+    `labels` and `annotations` hold only keys of quotatree's own domains. `held` is what it held
+    when its managed ResourceQuotas went, remembered for as long as it terminates.
     """
 
     name: Namespace
@@ -45,6 +49,7 @@ class ObservedNamespace:
     annotations: Mapping[str, str] = field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     owners: tuple[OwnerReference, ...] = ()
+    held: Held = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

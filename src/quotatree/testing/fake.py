@@ -65,6 +65,8 @@ class FakeCluster:
                         annotations=_merged(seen.annotations, what.annotations),
                     )
                 )
+            case effect.Remember():
+                self._see(replace(self.world.namespaces[what.namespace], held=what.held))
             case effect.SetOwner():
                 self._set_owner(what)
             case effect.SetFinalizer():

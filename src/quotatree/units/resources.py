@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from quotatree.units import quantity, resource_names
 from quotatree.units.quantity import Format, Quantity
+
+# Asked for every amount of every event and review; there are few names, but anybody can make more.
+_usual: Final = functools.lru_cache(maxsize=4096)(resource_names.format_of)
 
 # The formats of most lists are those of their names: nothing to remember, nothing to store.
 _NO_FORMATS: Final[dict[str, Format]] = {}
@@ -30,9 +34,14 @@ class Resources(Mapping[str, Quantity]):
     _formats: dict[str, Format]  # only of names that are not written in their usual format
 
     def __init__(self, amounts: Mapping[str, Quantity] | None = None) -> None:
-        amounts = amounts or {}
-        self._nanos = {name: amount.nano for name, amount in amounts.items()}
-        self._formats = _unusual({name: amount.format for name, amount in amounts.items()})
+        self._nanos = nanos = {}
+        unusual: dict[str, Format] = {}
+        if amounts:
+            for name, amount in amounts.items():
+                nanos[name] = amount.nano
+                if amount.format is not _usual(name):
+                    unusual[name] = amount.format
+        self._formats = unusual or _NO_FORMATS
 
     @classmethod
     def parse(cls, amounts: Mapping[str, object]) -> Resources:
@@ -145,7 +154,7 @@ class Resources(Mapping[str, Quantity]):
         return f"Resources({str(self)!r})"
 
     def _format(self, name: str) -> Format:
-        return self._formats.get(name) or resource_names.format_of(name)
+        return self._formats.get(name) or _usual(name)
 
     def _derived(self, nanos: dict[str, int], other: Resources) -> Resources:
         """Return `nanos`, written as here or, where here is nothing, as in `other`."""
@@ -165,7 +174,7 @@ def _make(nanos: dict[str, int], formats: dict[str, Format]) -> Resources:
 
 
 def _unusual(formats: Mapping[str, Format]) -> dict[str, Format]:
-    unusual = {n: f for n, f in formats.items() if f is not resource_names.format_of(n)}
+    unusual = {n: f for n, f in formats.items() if f is not _usual(n)}
     return unusual or _NO_FORMATS
 
 

@@ -6,6 +6,7 @@ cluster in one case only, the tightening.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, assert_never
@@ -30,6 +31,12 @@ from quotatree.model.verdict import (
 
 SEEN_WITHIN: Final = 0.3
 """Seconds that a refusal waits for its own tightening to come back on the watch."""
+
+LAG: Final = 0.005
+"""Seconds at least that the API server is given to see a tightening too; else as long as the write
+took, since on a busy machine its watch is as late as its answers."""
+LONGEST_LAG: Final = 0.1
+"""Seconds at most of the same: the API server gives the whole review one second."""
 
 Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
 
@@ -98,6 +105,7 @@ class Desk:
 
     async def _tighten(self, asked: UsageReview, verdict: Tighten) -> bytes:
         """Write the tightening, see it arrive, refuse: the API server judges one by one."""
+        ledger, begun = self.live.world.ledger, self.live.clock()
         key = (asked.old.namespace, asked.old.scopes)
         limited_by = explain.limited_by(verdict.limits)
         write = effect.PatchManagedStatus(
@@ -110,12 +118,17 @@ class Desk:
         try:
             written = managed.parse(await self.apply(write))
         except ClusterError:
-            self.live.world.ledger.release_hold(key)
+            ledger.release_hold(key)
         else:
             self.listener.refused(asked.old.namespace, verdict.limits)
-            until = self.live.clock() + SEEN_WITHIN
             quota = (verdict.namespace, verdict.quota)
+            until = self.live.clock() + SEEN_WITHIN
             await self.live.until_seen(quota, written.resource_version, until=until)
+            # The API server's own watch may be later than ours, and its four tries are soon over.
+            await asyncio.sleep(min(max(LAG, self.live.clock() - begun), LONGEST_LAG))
+            # On a busy machine the retry takes its time as this write did.
+            now = self.live.clock()
+            ledger.hold_until(key, now + max(ledger.timing.retry, 3 * (now - begun)))
         return review.refuse(asked.uid, explain.exceeded(asked.old.namespace, verdict.limits))
 
 

@@ -103,10 +103,10 @@ def test_what_is_in_flight_counts_until_it_is_seen_to_lose() -> None:
     assert isinstance(ask(world, "b", cpu="1"), Admit)
 
 
-def test_what_cannot_fit_whatever_loses_is_not_waited_for() -> None:
-    world = words.world("org: cpu 10 > a; org > b: holds cpu 9")
-    assert isinstance(ask(world, "a", cpu="1"), Admit)
-    assert isinstance(ask(world, "b", cpu="11"), Tighten)
+def test_one_request_that_cannot_fit_whatever_loses_is_not_waited_for() -> None:
+    world = words.world("org: cpu 10, pods 50 > a; org > b: holds cpu 9")
+    assert isinstance(ask(world, "a", cpu="1", pods="1"), Admit)
+    assert isinstance(ask(world, "b", cpu="11", pods="1"), Deny)
 
 
 def test_a_write_that_is_already_lost_passes_and_counts_nothing() -> None:
@@ -120,11 +120,16 @@ def test_a_write_that_is_already_lost_passes_and_counts_nothing() -> None:
     assert not world.ledger.unsettled
 
 
-def test_another_epoch_is_not_ours_to_answer() -> None:
-    world = words.world("org: cpu 10 > a", epoch=7)
-    old = replace(world.managed[Namespace("a")]["quotatree"], epoch=6)
-    review = UsageReview(uid=Uid("r"), old=old, new=old, dry_run=False)
-    assert isinstance(admit.decide(world.ledger, review, now=NOW, arrived=NOW), TryLater)
+def test_a_tree_that_is_not_fenced_as_a_whole_is_waited_for() -> None:
+    world = words.world("org: cpu 10 > a; org > b; other > c: cpu 9")
+    seen = world.managed[Namespace("b")]["quotatree"]
+    unfenced = replace(seen, epoch=0, resource_version=1000)
+    world.see_managed(unfenced)
+    assert isinstance(ask(world, "a", cpu="1"), Wait)
+    assert isinstance(ask(world, "a", cpu="1", now=NOW + 0.7), TryLater)
+    assert isinstance(ask(world, "c", cpu="1"), Admit)
+    world.see_managed(replace(unfenced, epoch=1, resource_version=1001))
+    assert isinstance(ask(world, "a", cpu="1"), Admit)
 
 
 def test_a_dry_run_reserves_nothing() -> None:

@@ -36,13 +36,19 @@ def change(world: World, name: str, **fields: object) -> None:
     world.see_namespace(replace(seen, resource_version=seen.resource_version + 1, **fields))
 
 
-def test_every_namespace_gets_the_tightest_ceiling_above_it() -> None:
-    world, _ = settled(ORG)
+def test_every_key_of_the_line_is_measured_and_none_is_limited_natively() -> None:
+    world, _ = settled("org: cpu 20 > team: memory 5, pods 3 > alice: cpu 7")
     assert {n: hard(world, n) for n in ("org", "team", "alice")} == {
-        "org": "cpu=20",
-        "team": "cpu=5",
-        "alice": "cpu=5",
+        "org": "cpu=1E",
+        "team": "cpu=1E,memory=1Ei,pods=1E",
+        "alice": "cpu=1E,memory=1Ei,pods=1E",
     }
+
+
+def test_a_changed_limit_needs_no_write_to_the_managed_quotas() -> None:
+    world, cluster = settled(ORG)
+    world.see_quota(words.quota("org", hard={"cpu": "1"}, generation=2))
+    assert cluster.settle() == []
 
 
 def test_a_namespace_says_where_it_stands() -> None:
@@ -63,10 +69,10 @@ def test_a_world_in_which_everything_is_written_gives_nothing_to_write() -> None
 
 
 def test_a_moved_subtree_takes_the_limits_of_its_new_place() -> None:
-    world, cluster = settled(f"{ORG}; other: cpu 3")
+    world, cluster = settled(f"{ORG}; other: memory 3")
     change(world, "team", parent=Namespace("other"))
     cluster.settle()
-    assert hard(world, "alice") == "cpu=3"
+    assert hard(world, "alice") == "cpu=1E,memory=1Ei"
     assert "org.tree.quotatree.dev/depth" not in world.namespaces[Namespace("alice")].labels
     assert world.namespaces[Namespace("org")].annotations == {}
 
@@ -85,7 +91,7 @@ def test_a_managed_quota_that_was_deleted_comes_back_and_its_charge_never_went()
     node = world.ledger.forest.node(Namespace("org"))
     assert world.ledger.forest.available(node, (), "cpu") == 0
     cluster.settle()
-    assert hard(world, "a") == "cpu=5"
+    assert hard(world, "a") == "cpu=1E"
 
 
 def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
@@ -102,7 +108,7 @@ def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
         )
     )
     cluster.settle()
-    assert hard(world, "a") == "cpu=5"
+    assert hard(world, "a") == "cpu=1E"
     assert world.managed[Namespace("a")]["quotatree"].labelled
 
 
@@ -110,7 +116,7 @@ def test_a_resource_that_is_dropped_everywhere_leaves_the_managed_quotas() -> No
     world, cluster = settled("org: cpu 5, pods 3 > a")
     world.see_quota(words.quota("org", hard={"cpu": "5"}, generation=2))
     cluster.settle()
-    assert hard(world, "a") == "cpu=5"
+    assert hard(world, "a") == "cpu=1E"
 
 
 def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
@@ -118,8 +124,8 @@ def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
     scoped = replace(words.quota("org", hard={"pods": "3"}, scopes=BEST_EFFORT), name="best-effort")
     world.see_quota(scoped)
     cluster.settle()
-    assert hard(world, "a", "quotatree.besteffort") == "pods=3"
-    assert hard(world, "a") == "cpu=5"
+    assert hard(world, "a", "quotatree.besteffort") == "pods=1E"
+    assert hard(world, "a") == "cpu=1E"
     world.lose_quota(scoped)
     cluster.settle()
     assert sorted(world.managed[Namespace("a")]) == ["quotatree"]
@@ -304,3 +310,16 @@ def test_a_namespace_that_left_its_tree_comes_back_without_old_numbers() -> None
     change(world, "a", parent=None)
     cluster.settle()
     assert world.ledger.forest.node(Namespace("a")).book(()).charges() == {}
+
+
+def test_what_a_terminating_namespace_holds_is_remembered_when_its_quota_goes() -> None:
+    world, cluster = settled("org: pods 5 > a: holds pods 4")
+    change(world, "a", terminating=True)
+    assert plan.plan_namespace(world, Namespace("a")) == ()
+    world.lose_managed(world.managed[Namespace("a")]["quotatree"])
+    cluster.settle()
+    remembered = world.namespaces[Namespace("a")]
+    assert remembered.held == {(): Resources.parse({"pods": "4"})}
+    after, _ = settled("org: pods 5 > b")
+    after.see_namespace(replace(remembered, resource_version=10**13))
+    assert after.ledger.forest.node(Namespace("org")).book(()).charge("pods") == 4 * 10**9

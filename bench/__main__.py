@@ -1,0 +1,141 @@
+"""`python -m bench`: everything that is measured, as tables and as a JSON file."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+
+from bench import creation, machine, report
+from bench.creation import Pair, Plan
+from quotatree import sandbox as control_plane
+from quotatree.cli import install
+from quotatree.errors import QuotaTreeError
+from quotatree.sandbox import Progress, SandboxState
+
+ROOT: Final = Path(__file__).parents[1]
+SIZES: Final = (10, 1_000, 10_000)
+QUICK: Final = Plan(pods=40, creators=8, pairs=2, spread=2)
+PIPE_WIDTH: Final = 140
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="See that it works; the figures mean little.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("build/bench.json"),
+    show_default=True,
+    help="Where the JSON document goes.",
+)
+@click.option("--strict", is_flag=True, help="Exit code 3 when a figure is below its bar.")
+@click.option("--pairs", type=click.IntRange(min=1), default=7, show_default=True, help="Pairs.")
+@click.option(
+    "--only", type=click.Choice(["engine", "creation"]), help="Measure one part. Default: both."
+)
+@click.option(
+    "--name", default="bench", show_default=True, help="Sandbox; deleted before and after."
+)
+def main(
+    *, quick: bool, output: Path, strict: bool, pairs: int, only: str | None, name: str
+) -> None:
+    """Measure what quotatree costs beside native ResourceQuota, and its engine by itself.
+
+    Exit codes: 0 measured, 1 error, 2 bad usage, 3 below a bar (only with --strict).
+    """
+    progress = control_plane.shown_on(sys.stderr)
+    plan = QUICK if quick else Plan(pairs=pairs)
+    began, load = time.time(), machine.load()
+    if load > 1:
+        progress.note(f"this machine is busy (load {load:.1f}): the figures will be worse")
+    try:
+        engine = [] if only == "creation" else _engine(progress, quick=quick)
+        pairs_, controller, versions = (
+            ((), {}, {}) if only == "engine" else _creation(progress, plan, name=name)
+        )
+    except QuotaTreeError as error:
+        raise click.ClickException(str(error)) from error
+    results = report.Results(pairs=pairs_, engine=engine, controller=controller)
+    setting = {
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+        "seconds": round(time.time() - began),
+        "quick": quick,
+        "load": {"before": load, "after": machine.load()},
+        "plan": dataclasses.asdict(plan),
+        "machine": machine.describe(),
+        "control_plane": versions,
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(report.document(results, setting), indent=1) + "\n")
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    console.print(report.screen(results))
+    progress.note(f"all samples: {output}; the machine's load was {load:.1f} when this began")
+    if strict and not all(bar.reached for bar in results.bars):
+        sys.exit(3)
+
+
+def _engine(progress: Progress, *, quick: bool) -> list[Mapping[str, Any]]:
+    """Measure the engine, each size in a fresh process: memory is never given back in full."""
+    found = []
+    with progress.step("measuring the engine alone") as step:
+        for number, size in enumerate(SIZES):
+            step.tick(number / len(SIZES))
+            command = [sys.executable, "-m", "bench.engine", "--namespaces", str(size)]
+            command += ["--seconds", "0.2" if quick else "5"]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+            found.append(json.loads(done.stdout))
+    return found
+
+
+def _creation(
+    progress: Progress, plan: Plan, *, name: str
+) -> tuple[Sequence[Pair], dict[str, int], dict[str, str]]:
+    with _sandbox(name, progress) as sandbox:
+        before = machine.resident(sandbox.pids["quotatree"])
+        with progress.step("creating pods beside native quota", slow=True) as step:
+            taken = asyncio.run(creation.measure(sandbox, plan, told=_told(progress, step.tick)))
+        after = machine.resident(sandbox.pids["quotatree"])
+        versions = {"kubernetes": sandbox.versions.kubernetes, "etcd": sandbox.versions.etcd}
+    return taken, {"before": before, "after": after}, versions
+
+
+def _told(progress: Progress, tick: Callable[[float | None], None]) -> Callable[[str, float], None]:
+    """Return how progress is told: the bar moves, and each round of pairs is a line."""
+    rounds: set[str] = set()
+
+    def tell(what: str, share: float) -> None:
+        tick(share)
+        round_ = what.partition(":")[0]
+        if round_.startswith("pair") and round_ not in rounds:
+            rounds.add(round_)
+            progress.note(f"{round_}: {share:.0%} done")
+
+    return tell
+
+
+@contextmanager
+def _sandbox(name: str, progress: Progress) -> Iterator[SandboxState]:
+    """Give a fresh control plane with quotatree, and delete it at the end."""
+    control_plane.down(name, purge=True, progress=progress)
+    try:
+        yield control_plane.up(
+            control_plane.Settings(name=name),
+            progress=progress,
+            install=install.into_sandbox,
+        )
+    finally:
+        control_plane.down(name, purge=True, progress=progress)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Pod creation beside native ResourceQuota: pairs of samples, taken in turn on one sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench import figures, machine, scenes
+from bench.load import Order, Outcome
+from bench.scenes import Scene
+from quotatree.cluster.client import Client
+from quotatree.errors import SandboxError
+from quotatree.sandbox import SandboxState
+
+DEPTHS: Final = (1, 4, 8)
+SPREAD: Final = 8
+"""Namespaces of the spread scenes. Native admission batches the requests of one namespace, so that
+spreading the same load makes more status writes, and each of them a call of the webhook."""
+
+_CALLS: Final = re.compile(
+    r'^apiserver_admission_webhook_admission_duration_seconds_(count|sum)\{.*name="usage\.'
+    r".* (\S+)$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured."""
+
+    pods: int = 500
+    creators: int = 32
+    pairs: int = 5
+    spread: int = SPREAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One run of creators in one scene. Times in seconds; `busy` is processor time by component.
+
+    `calls` is how often the API server asked the webhook, `called` for how long in all.
+    """
+
+    scene: str
+    label: str
+    width: int
+    pods: int
+    seconds: float
+    latencies: list[float]
+    busy: dict[str, float]
+    calls: int
+    called: float
+    machine_load: float
+
+    @property
+    def per_second(self) -> float:
+        """Pods created in a second."""
+        return self.pods / self.seconds
+
+    def latency(self, share: float) -> float:
+        """Return a quantile of the time of one creation, in seconds."""
+        return figures.quantile(sorted(self.latencies), share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A sample with native quota and the sample that was taken right before or after it."""
+
+    native: Sample
+    other: Sample
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """A sandbox with scenes and a load generator."""
+
+    sandbox: SandboxState
+    client: Client
+    generator: asyncio.subprocess.Process
+    plan: Plan
+    told: Callable[[str, float], None]
+    _taken: int = field(default=0)
+
+    async def pairs(self) -> list[Pair]:
+        """Return all pairs, in the order in which they were taken."""
+        against = self._against()
+        for scene in {scene.name: scene for both in against for scene in both}.values():
+            self.told(f"setting up: {scene.label}", 0.0)
+            await scenes.put_up(self.client, scene)
+            await self._sample(scene, pods=self.plan.creators)  # caches and connections get warm
+        found: list[Pair] = []
+        total = self.plan.pairs * len(against)
+        for number in range(self.plan.pairs):
+            for native, other in against:
+                self.told(f"pair {number + 1}: {_title(other)}", len(found) / total)
+                # Now one first, now the other: what the first leaves behind harms both the same.
+                order = (native, other) if number % 2 == 0 else (other, native)
+                taken = {scene.name: await self._sample(scene) for scene in order}
+                found.append(Pair(native=taken[native.name], other=taken[other.name]))
+        return found
+
+    def _against(self) -> Sequence[tuple[Scene, Scene]]:
+        """Return which scene is compared with which."""
+        native, others = scenes.native(1), [scenes.without(1)]
+        others += [scenes.tree(depth, 1) for depth in DEPTHS]
+        wide = (scenes.native(self.plan.spread), scenes.tree(4, self.plan.spread))
+        return [*((native, other) for other in others), wide]
+
+    async def _sample(self, scene: Scene, *, pods: int | None = None) -> Sample:
+        pods = pods or self.plan.pods
+        self._taken += 1
+        order = Order(
+            namespaces=scene.namespaces,
+            prefix=f"pod-{self._taken}",
+            pods=pods,
+            creators=self.plan.creators,
+        )
+        load, calls, busy = machine.load(), await self._calls(), self._busy()
+        outcome = await self._ordered(order)
+        after, total = self._busy(), await self._calls()
+        await scenes.clear(self.client, scene)
+        return Sample(
+            scene=scene.name,
+            label=scene.label,
+            width=scene.width,
+            pods=pods,
+            seconds=outcome.seconds,
+            latencies=outcome.latencies,
+            busy={name: seconds - busy[name] for name, seconds in after.items()},
+            calls=round(total["count"] - calls["count"]),
+            called=total["sum"] - calls["sum"],
+            machine_load=load,
+        )
+
+    async def _ordered(self, order: Order) -> Outcome:
+        """Let the generator carry out an order.
+
+        Raises:
+            SandboxError: not every pod was created, so the figures would mean nothing.
+        """
+        assert self.generator.stdin is not None
+        assert self.generator.stdout is not None
+        line = {
+            "namespaces": order.namespaces,
+            "prefix": order.prefix,
+            "pods": order.pods,
+            "creators": order.creators,
+        }
+        self.generator.stdin.write(json.dumps(line).encode() + b"\n")
+        answer = await self.generator.stdout.readline()
+        if not answer:
+            raise SandboxError("the load generator ended; its message is above")
+        outcome = Outcome(**json.loads(answer))
+        if outcome.statuses != {"201": order.pods}:
+            raise SandboxError(
+                f"{order.namespaces[0]}: not every pod was created, but HTTP {outcome.statuses}; "
+                f"next: look at {self.sandbox.log('quotatree')}"
+            )
+        return outcome
+
+    async def _calls(self) -> dict[str, float]:
+        text = await self.client.text("/metrics")
+        found = {"count": 0.0, "sum": 0.0}
+        for kind, value in _CALLS.findall(text):
+            found[kind] += float(value)
+        return found
+
+    def _busy(self) -> dict[str, float]:
+        pids = {**self.sandbox.pids, "load generator": self.generator.pid}
+        return {name: machine.processor_seconds(pid) for name, pid in pids.items()}
+
+
+def _title(scene: Scene) -> str:
+    return scene.label + (f" in {scene.width} namespaces" if scene.width > 1 else "")
+
+
+async def measure(
+    sandbox: SandboxState, plan: Plan, *, told: Callable[[str, float], None]
+) -> list[Pair]:
+    """Return all pairs, measured on a running sandbox with quotatree.
+
+    Raises:
+        QuotaTreeError: the sandbox does not do its work, or a pod was refused.
+    """
+    generator = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.load", "--kubeconfig", str(sandbox.kubeconfig)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**24,
+        cwd=Path(__file__).parents[1],
+    )
+    try:
+        async with await Client.connect(str(sandbox.kubeconfig)) as client:
+            bench = Bench(sandbox=sandbox, client=client, generator=generator, plan=plan, told=told)
+            return await bench.pairs()
+    finally:
+        if generator.returncode is None:
+            generator.terminate()
+        await generator.wait()
+
+
+def by_scene(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """Return the pairs of each scene that was compared with native quota."""
+    found: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        found.setdefault(pair.other.scene, []).append(pair)
+    return found
+
+
+def summary(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Return the medians and the ratios to native quota of the pairs of one scene."""
+    other = [pair.other for pair in pairs]
+    both = [(pair.native, pair.other) for pair in pairs]
+    return {
+        "label": other[0].label,
+        "namespaces": other[0].width,
+        "pods_per_second": figures.Spread.of(s.per_second for s in other),
+        "p50": figures.Spread.of(s.latency(0.5) for s in other),
+        "p99": figures.Spread.of(s.latency(0.99) for s in other),
+        "calls_per_pod": figures.Spread.of(s.calls / s.pods for s in other),
+        "seconds_per_call": figures.Spread.of(s.called / s.calls if s.calls else 0 for s in other),
+        "ratio_pods_per_second": figures.Spread.of(figures.ratios(both, lambda s: s.per_second)),
+        "ratio_p50": figures.Spread.of(figures.ratios(both, lambda s: s.latency(0.5))),
+        "ratio_p99": figures.Spread.of(figures.ratios(both, lambda s: s.latency(0.99))),
+        "ratio_processor_time": figures.Spread.of(
+            figures.ratios(both, lambda s: sum(s.busy.values()))
+        ),
+    }

@@ -1,0 +1,160 @@
+"""Results to a document and to tables for people. Pure; colour only repeats what words say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bench import bars, creation
+from bench.bars import Bar
+from bench.creation import Pair, Sample
+from bench.figures import Spread
+
+_MILLI = 1e3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What one run measured; a part that was left out is empty.
+
+    `controller` is the resident memory of the controller in bytes, before and after the load.
+    """
+
+    pairs: Sequence[Pair] = ()
+    engine: Sequence[Mapping[str, Any]] = ()
+    controller: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def bars(self) -> list[Bar]:
+        """The bars, with what was measured beside them."""
+        return bars.of(self.pairs, self.engine)
+
+
+def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything as one JSON document, each single sample included."""
+    by_scene = creation.by_scene(results.pairs)
+    return {
+        "setting": dict(setting),
+        "bars": [asdict(bar) | {"reached": bar.reached} for bar in results.bars],
+        "creation": {
+            "summary": {name: _plain(creation.summary(found)) for name, found in by_scene.items()},
+            "pairs": [
+                {"native": _sample(pair.native), "other": _sample(pair.other)}
+                for pair in results.pairs
+            ],
+        },
+        "engine": [dict(size) for size in results.engine],
+        "controller": dict(results.controller),
+    }
+
+
+def _plain(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: asdict(v) if isinstance(v, Spread) else v for k, v in summary.items()}
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    found = asdict(sample)
+    found["latencies"] = [round(seconds, 5) for seconds in sample.latencies]
+    return found | {"pods_per_second": sample.per_second}
+
+
+def screen(results: Results) -> RenderableType:
+    """Return the tables."""
+    parts: list[RenderableType] = []
+    if results.pairs:
+        parts += [_creation(results.pairs), Text()]
+    if results.engine:
+        parts += [_engine(results.engine), Text()]
+    if results.controller:
+        before, after = (results.controller[key] / 10**6 for key in ("before", "after"))
+        parts += [
+            Text(f"Controller: {before:.0f} MB resident before the load, {after:.0f} MB after it."),
+            Text(),
+        ]
+    return Group(*parts, _bars(results.bars))
+
+
+def _creation(pairs: Sequence[Pair]) -> Table:
+    first = pairs[0].native
+    table = _table(
+        f"Pod creation, {first.pods} pods a sample; medians, in brackets the quartiles of the "
+        "ratio to native in the same pair"
+    )
+    for column in ("", "pods/s", "× native", "p50 ms", "× native", "p99 ms", "× native", "calls"):
+        table.add_column(column, justify="left" if not column else "right")
+    for cells in _creation_rows(pairs):
+        table.add_row(*cells)
+    return table
+
+
+def _creation_rows(pairs: Sequence[Pair]) -> Iterator[tuple[str, ...]]:
+    shown: set[int] = set()
+    for found in creation.by_scene(pairs).values():
+        summary = creation.summary(found)
+        width = summary["namespaces"]
+        where = "one namespace" if width == 1 else f"{width} namespaces"
+        if width not in shown:
+            shown.add(width)
+            natives = [pair.native for pair in pairs if pair.native.width == width]
+            yield (f"native ResourceQuota, {where}", *_absolute(natives), "")
+        yield (
+            f"{summary['label']}, {where}",
+            f"{summary['pods_per_second'].median:.0f}",
+            _ratio(summary["ratio_pods_per_second"]),
+            f"{summary['p50'].median * _MILLI:.0f}",
+            _ratio(summary["ratio_p50"]),
+            f"{summary['p99'].median * _MILLI:.0f}",
+            _ratio(summary["ratio_p99"]),
+            f"{summary['calls_per_pod'].median:.2f}/pod",
+        )
+
+
+def _absolute(samples: Sequence[Sample]) -> Iterator[str]:
+    yield f"{Spread.of(s.per_second for s in samples).median:.0f}"
+    yield "1"
+    for share in (0.5, 0.99):
+        yield f"{Spread.of(s.latency(share) for s in samples).median * _MILLI:.0f}"
+        yield "1"
+
+
+def _ratio(spread: Spread) -> str:
+    return f"{spread.median:.2f} ({spread.low:.2f} to {spread.high:.2f})"
+
+
+def _engine(engine: Sequence[Mapping[str, Any]]) -> Table:
+    first = engine[0]
+    table = _table(
+        f"The engine alone, depth {first['depth']}, {first['resources']} resources; processor time"
+    )
+    for column in ("namespaces", "decision µs", "settling µs", "decisions/s", "bytes each", "MB"):
+        table.add_column(column, justify="right")
+    for size in engine:
+        deciding, settling = (Spread.of(size[key]) for key in ("decide_us", "settle_us"))
+        table.add_row(
+            f"{size['namespaces']:,}",
+            f"{deciding.median:.1f} ({deciding.low:.1f} to {deciding.high:.1f})",
+            f"{settling.median:.1f}",
+            f"{1e6 / (deciding.median + settling.median):,.0f}",
+            f"{size['bytes'] / size['namespaces']:,.0f}",
+            f"{size['bytes'] / 10**6:.1f}",
+        )
+    return table
+
+
+def _bars(held: Sequence[Bar]) -> Table:
+    table = _table("Bars")
+    for column in ("", "figure", "wanted", ""):
+        table.add_column(column, justify="right" if column == "figure" else "left")
+    for bar in held:
+        word = Text("ok", style="green") if bar.reached else Text("below", style="bold red")
+        table.add_row(bar.what, f"{bar.figure:.2f}{bar.unit}", bar.wanted, word)
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))

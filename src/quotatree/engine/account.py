@@ -1,0 +1,83 @@
+"""What the ledger keeps of one managed ResourceQuota, and of one Namespace that moves.
+
+Mutable, and changed by the ledger alone; nothing here knows of the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quotatree.engine.forest import NOTHING, Amounts
+from quotatree.engine.reservation import Reservation, State, Tightening, Timing
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.scope import ScopeSet
+
+AccountKey = tuple[Namespace, ScopeSet]
+
+
+class Account:
+    """One managed ResourceQuota as the ledger knows it."""
+
+    __slots__ = (
+        "epoch",
+        "pressed_at",
+        "quota",
+        "reservations",
+        "resource_version",
+        "slice",
+        "spared",
+        "tightening",
+        "uid",
+        "used",
+    )
+
+    def __init__(self) -> None:
+        self.quota = ""
+        self.uid = Uid("")
+        self.resource_version = 0
+        self.epoch: int | None = None
+        self.used: Mapping[str, int] = NOTHING
+        self.slice: Mapping[str, int] = NOTHING
+        self.reservations: list[Reservation] = []
+        self.pressed_at = 0.0
+        self.spared = 0
+        self.tightening: Tightening | None = None
+
+    def settled(self) -> Amounts:
+        """Return what the namespace holds by committed facts alone."""
+        held = dict(self.used)
+        _raise_to(held, self.slice)
+        return held
+
+    def held(self, *, but: State | None = None) -> Amounts:
+        """Return what the namespace holds, reservations included, those in state `but` left out."""
+        held = self.settled()
+        for reservation in self.reservations:
+            if reservation.state is not but:
+                _raise_to(held, reservation.used)
+        return held
+
+    def lasts(self, tightening: Tightening, timing: Timing, now: float) -> bool:
+        """Whether a tightening must not be taken back yet, old as it may be."""
+        if self.resource_version <= tightening.base:
+            return True  # its write may yet land, and nobody would take that back
+        if any(r.state is State.HELD for r in self.reservations):
+            return True  # the retry is still to be judged by it
+        # A batch is tried four times, and our write would be in the way of the later ones.
+        recently = self.pressed_at + timing.retry > now
+        return recently and tightening.since + 2 * timing.tightened > now
+
+
+@dataclass(slots=True, kw_only=True)
+class Move:
+    """A granted change of parent that is not committed yet."""
+
+    target: Namespace
+    reservation: Reservation
+
+
+def _raise_to(held: Amounts, other: Mapping[str, int]) -> None:
+    for resource, amount in other.items():
+        if amount > held.get(resource, 0):
+            held[resource] = amount

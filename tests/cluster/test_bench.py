@@ -1,0 +1,36 @@
+"""The benchmark runs, and its document has the right shape; its figures are not looked at."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.cluster
+def test_the_quick_benchmark_measures_every_scene_and_writes_its_document(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    name = f"test-{os.getpid()}-bench"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--name", name, "--output", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(file.read_text())
+    scenes = {"none-1", "depth1-1", "depth4-1", "depth8-1", "depth4-2"}
+    assert set(document["creation"]["summary"]) == scenes
+    assert [size["namespaces"] for size in document["engine"]] == [10, 1_000, 10_000]
+    assert len(document["bars"]) == 6
+    assert document["controller"]["after"] > 0
+    # Below a tree every growth is decided by quotatree; beside it none is.
+    for pair in document["creation"]["pairs"]:
+        assert pair["native"]["calls"] == 0
+        assert (pair["other"]["calls"] > 0) == pair["other"]["scene"].startswith("depth")

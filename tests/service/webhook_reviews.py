@@ -1,0 +1,219 @@
+"""AdmissionReviews as the API server sends them, and a server in this process to send them to."""
+
+import copy
+import io
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from aiohttp import test_utils
+
+from quotatree.cluster.live import Live
+from quotatree.engine.reservation import Timing
+from quotatree.errors import ClusterError
+from quotatree.model import effect, names
+from quotatree.model.names import Namespace
+from quotatree.model.observed import ManagedQuota
+from quotatree.model.verdict import Limit
+from quotatree.testing import words
+from quotatree.webhook import server
+from quotatree.webhook.desk import Desk
+
+Document = dict[str, Any]
+
+# Short, so that a refusal that waits for others costs a test nothing.
+TIMING = Timing(hold=0.05, wait=0.02)
+
+
+class Clock:
+    """A clock of which each look takes a millisecond."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
+@dataclass
+class FakeApply:
+    """Carries a tightening out on the world itself; `error` makes it lose instead."""
+
+    live: Live
+    error: ClusterError | None = None
+    seen_by_watch: bool = True
+    written: list[effect.Effect] = field(default_factory=list)
+
+    async def __call__(self, what: effect.Effect) -> Document:
+        self.written.append(what)
+        if self.error is not None:
+            raise self.error
+        assert isinstance(what, effect.PatchManagedStatus)
+        before = self.live.world.managed[what.namespace][what.quota]
+        after = replace(
+            before,
+            resource_version=before.resource_version + 1,
+            status_hard=what.hard,
+            limited_by=what.annotations.get(names.ANNOTATION_LIMITED_BY) or "",
+        )
+        self.live.world.see_managed(after)
+        if self.seen_by_watch:
+            self.live.arrived(after)
+        return quota_object(after)
+
+
+@dataclass
+class Heard:
+    """Who was refused by what."""
+
+    refusals: list[tuple[Namespace, tuple[Limit, ...]]] = field(default_factory=list)
+
+    def refused(self, namespace: Namespace, limits: tuple[Limit, ...]) -> None:
+        self.refusals.append((namespace, limits))
+
+
+@dataclass(frozen=True)
+class Office:
+    """The server, and everything behind it."""
+
+    live: Live
+    apply: FakeApply
+    heard: Heard
+    client: test_utils.TestClient[Any, Any]
+
+    async def post(self, path: str, body: bytes | Document) -> tuple[int, str]:
+        """Return status and text of an answer."""
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        answer = await self.client.post(path, data=io.BytesIO(raw))
+        return answer.status, await answer.text()
+
+    async def ask(self, path: str, body: Document) -> Document:
+        """Return the `response` of an AdmissionReview that can be answered."""
+        status, text = await self.post(path, body)
+        assert status == 200, text
+        answer = orjson.loads(text)
+        assert answer["response"]["uid"] == body["request"]["uid"]
+        response: Document = answer["response"]
+        return response
+
+    def managed(self, name: str) -> ManagedQuota:
+        return self.live.world.managed[Namespace(name)][names.MANAGED_QUOTA]
+
+    def ledger(self) -> object:
+        """Return everything that the ledger counts, to be compared."""
+        forest = self.live.world.ledger.forest
+        return {
+            node.name: (
+                node.declared,
+                tuple(node.ghosts),
+                {scopes: (book.charges(), dict(book.held)) for scopes, book in node.books.items()},
+            )
+            for node in forest.nodes()
+        }
+
+
+@asynccontextmanager
+async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
+    """Open a server over the tree that `text` describes."""
+    live = Live(clock=Clock(), timing=TIMING)
+    live.lead(1)
+    words.world(text, into=live.world)
+    live.loaded = loaded
+    apply, heard = FakeApply(live), Heard()
+    desk = Desk(live=live, apply=apply, listener=heard)
+    async with test_utils.TestClient(test_utils.TestServer(server.application(desk))) as client:
+        yield Office(live, apply, heard, client)
+
+
+# -- objects ----------------------------------------------------------------------------------
+
+
+def quota_object(seen: ManagedQuota, **used: str) -> Document:
+    """Return the ResourceQuota as JSON, with another usage if one is given."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {
+            "name": seen.name,
+            "namespace": seen.namespace,
+            "uid": seen.uid,
+            "resourceVersion": str(seen.resource_version),
+            "labels": {names.LABEL_MANAGED: "true"},
+            "annotations": {
+                names.ANNOTATION_EPOCH: str(seen.epoch),
+                names.ANNOTATION_READY: "true",
+            },
+        },
+        "spec": {"hard": seen.spec_hard.to_strings()},
+        "status": {
+            "hard": seen.status_hard.to_strings(),
+            "used": seen.used.to_strings() | used,
+        },
+    }
+
+
+def namespace_object(name: str, parent: str | None, *, version: int = 5) -> Document:
+    labels = {} if parent is None else {names.LABEL_PARENT: parent}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "uid": f"uid-{name}",
+            "resourceVersion": str(version),
+            "labels": labels,
+        },
+    }
+
+
+def tree_quota(namespace: str, spec: object) -> Document:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": "TreeQuota",
+        "metadata": {"name": "limit", "namespace": namespace, "uid": "", "generation": 1},
+        "spec": spec,
+    }
+
+
+def review(*, obj: object, old: object = None, dry_run: bool = False, **request: Any) -> Document:
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "a-review",
+            "operation": "UPDATE" if old is not None else "CREATE",
+            "dryRun": dry_run,
+            "object": obj,
+            "oldObject": old,
+            **request,
+        },
+    }
+
+
+def growth(seen: ManagedQuota, *, dry_run: bool = False, **used: str) -> Document:
+    """Return the review of a growth of one managed quota to `used`."""
+    return review(
+        obj=quota_object(seen, **used),
+        old=quota_object(seen),
+        dry_run=dry_run,
+        namespace=seen.namespace,
+        name=seen.name,
+    )
+
+
+def changed(document: Document, path: str, value: object) -> Document:
+    """Return a copy with another value at a dotted path; `...` deletes what is there."""
+    copied = copy.deepcopy(document)
+    *above, last = path.split(".")
+    at: Mapping[str, Any] = copied
+    for key in above:
+        at = at[key]
+    assert isinstance(at, dict)
+    if value is ...:
+        del at[last]
+    else:
+        at[last] = value
+    return copied

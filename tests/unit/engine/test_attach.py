@@ -1,0 +1,88 @@
+"""Moves: where a namespace may go, and how long it is charged in two places."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from quotatree.engine import attach
+from quotatree.engine.world import World
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.review import NamespaceReview
+from quotatree.model.scope import UNSCOPED
+from quotatree.model.verdict import Admit, Refuse, Verdict
+from quotatree.testing import words
+
+NOW = 100.0
+
+
+def ask(world: World, child: str, parent: str, *, dry_run: bool = False) -> Verdict:
+    old = world.namespaces[Namespace(child)]
+    new = replace(old, parent=Namespace(parent))
+    review = NamespaceReview(uid=Uid("m"), old=old, new=new, dry_run=dry_run)
+    return attach.decide(world.ledger, review, now=NOW, arrived=NOW - 9)
+
+
+def room(world: World, name: str) -> int | None:
+    node = world.ledger.forest.node(Namespace(name))
+    found = world.ledger.forest.available(node, UNSCOPED, "cpu")
+    return None if found is None else found // 10**9
+
+
+@pytest.mark.parametrize(
+    ("tree", "child", "parent", "want_in_message"),
+    [
+        ("org > a", "a", "a", "cannot be its own parent"),
+        ("org > a > b", "org", "b", "which would make a cycle"),
+        ("org > a", "a", "nowhere", "which does not exist"),
+        ("org > a: holds cpu 4; other: cpu 3", "a", "other", "a brings 4, other has 0 of 3 in use"),
+    ],
+)
+def test_a_place_that_cannot_be_taken_is_refused_with_the_reason(
+    tree: str, child: str, parent: str, want_in_message: str
+) -> None:
+    verdict = ask(words.world(tree), child, parent)
+    assert isinstance(verdict, Refuse)
+    assert want_in_message in verdict.message
+
+
+def test_a_move_inside_a_full_organisation_changes_nothing_for_it() -> None:
+    world = words.world("org: cpu 4 > t > a: holds cpu 4; org > u")
+    assert isinstance(ask(world, "a", "u"), Admit)
+
+
+def test_a_move_is_charged_in_both_places_until_it_is_seen() -> None:
+    world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4")
+    assert isinstance(ask(world, "a", "other"), Admit)
+    assert (room(world, "org"), room(world, "other")) == (1, 1)
+    moved = words.namespace("a", parent="other", version=1000)
+    world.see_namespace(moved)
+    assert (room(world, "org"), room(world, "other")) == (4, 1)
+
+
+def test_an_event_no_newer_than_its_base_does_not_settle_a_move() -> None:
+    world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4")
+    known = world.namespaces[Namespace("a")]
+    base = replace(known, resource_version=1000)
+    new = replace(base, parent=Namespace("other"))
+    review = NamespaceReview(uid=Uid("m"), old=base, new=new, dry_run=False)
+    assert isinstance(attach.decide(world.ledger, review, now=NOW, arrived=NOW), Admit)
+    world.see_namespace(base)
+    assert room(world, "other") == 1
+
+
+def test_a_move_that_lost_gives_its_room_back_when_the_touch_is_seen() -> None:
+    world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4")
+    ask(world, "a", "other")
+    _, touched = world.ledger.expire(NOW + 1)
+    assert touched == ["a"]
+    known = world.namespaces[Namespace("a")]
+    world.see_namespace(replace(known, resource_version=1000))
+    assert room(world, "other") == 4
+
+
+def test_a_dry_run_reserves_no_move() -> None:
+    world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4")
+    assert ask(world, "a", "other", dry_run=True) == Admit(reserved=False)
+    assert room(world, "other") == 4
