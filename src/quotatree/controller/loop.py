@@ -195,10 +195,11 @@ class Controller:
 
     async def _touch_quota(self, key: tuple[Namespace, scope.ScopeSet]) -> None:
         """Write to an object of which a grant never showed: whatever was in flight is decided."""
-        account = self._live.world.ledger.account(*key)
+        ledger = self._live.world.ledger
+        account = ledger.account(*key)
         if account is None:
             return
-        await self._lose_quietly(
+        written = await self._lose_quietly(
             effect.PatchManaged(
                 namespace=key[0],
                 quota=account.quota,
@@ -206,21 +207,28 @@ class Controller:
                 annotations={names.ANNOTATION_TOUCHED: str(account.resource_version)},
             )
         )
+        if written is not None:
+            ledger.touched(key, managed.parse(written).resource_version)
 
     async def _touch_namespace(self, name: Namespace) -> None:
         seen = self._live.world.namespaces.get(name)
         if seen is not None:
             touched = {names.ANNOTATION_TOUCHED: str(seen.resource_version)}
-            await self._lose_quietly(
+            written = await self._lose_quietly(
                 effect.PatchNamespace(namespace=name, uid=seen.uid, annotations=touched)
             )
+            if written is not None:
+                version = namespaces.parse(written).resource_version
+                self._live.world.ledger.namespace_touched(name, version)
 
-    async def _lose_quietly(self, what: effect.Effect) -> None:
+    async def _lose_quietly(self, what: effect.Effect) -> dict[str, Any] | None:
+        """Carry an effect out; None when it lost, for its event brings a new plan."""
         try:
-            await self.apply(what)
+            return await self.apply(what)
         except ClusterError as error:
             if error.status not in LOST:
                 raise
+            return None
 
     async def _crd_stands(self) -> bool:
         """Whether the CRD is there and not on its way out: then a TreeQuota was deleted by hand."""

@@ -2,6 +2,9 @@
 
 The order of the questions is the argument:
 
+Nothing in a review changes what the ledger takes for committed: whoever reaches the server could
+forge one. Only our own watch does that.
+
 1. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
    an earlier leader may still be committed, since not every managed quota carries our epoch.
 2. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
@@ -39,17 +42,15 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
 
     `arrived` is when the review came in: waiting is bounded from there.
     """
-    if ledger.uid_of(review.old.namespace) is None:
-        return TryLater(reason="this namespace is not known to the leader yet")
-    ledger.observe(review.old)
     key = (review.old.namespace, review.old.scopes)
-    if review.old.epoch != ledger.epoch or not ledger.fenced(*key):
+    account = ledger.account(*key)
+    fenced = review.old.epoch == ledger.epoch and ledger.fenced(*key)
+    if account is None or ledger.uid_of(review.old.namespace) is None or not fenced:
         until = arrived + ledger.timing.fence
         if now < until:
             return Wait(until=until, limits=())
-        return TryLater(reason="this tree is not fenced by the present leader yet")
-    account = ledger.account(*key)
-    if account is None or account.resource_version > review.old.resource_version:
+        return TryLater(reason="the present leader does not know and fence this tree yet")
+    if account.resource_version > review.old.resource_version:
         return Admit(reserved=False)
     used = review.new.used.nanos()
     limits = ledger.obstacles(key, used)
@@ -124,7 +125,7 @@ def _refuse(
         return Deny(limits=tuple(limits), requested=growth)
     ledger.release_hold(key)  # an earlier one is no room of its own
     used = review.old.used.nanos()
-    room = ledger.room(key, {limit.resource for limit in limits})
+    room = ledger.room(key, {limit.resource for limit in limits}, used=used)
     tight = {r: used.get(r, 0) + amount for r, amount in room.items()}
     hasty = any(ledger.unsettled_under(x.ancestor, x.resource, asking=key) for x in limits)
     ledger.tighten(

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from quotatree.engine.account import Account, AccountKey, Move
-from quotatree.engine.forest import Amounts, Forest, Node
+from quotatree.engine.forest import NOTHING, Amounts, Forest, Node
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
@@ -95,6 +95,10 @@ class Ledger:
         if not moves:
             return False
         left = [m for m in moves if m.reservation.base >= resource_version]
+        self._keep_moves(name, left)
+        return len(left) < len(moves)
+
+    def _keep_moves(self, name: Namespace, left: list[Move]) -> None:
         node = self.forest.node(name)
         self.forest.unghost(node)
         if left:
@@ -103,7 +107,6 @@ class Ledger:
                 self.forest.ghost(node, self.forest.node(move.target))
         else:
             del self.moves[name]
-        return len(left) < len(moves)
 
     def reserve_move(self, name: Namespace, target: Namespace, *, base: int, now: float) -> None:
         """Charge `name` to `target` too, until an event shows whether the move was committed."""
@@ -306,6 +309,31 @@ class Ledger:
         ]
         return quotas, namespaces
 
+    def touched(self, key: AccountKey, resource_version: int) -> None:
+        """Take in that a touch was committed: whatever was overdue before it is decided.
+
+        A base that is not below the touch was never the object's: no API server asked about it.
+        """
+        account = self._accounts.get(key)
+        if account is not None:
+            account.reservations = [
+                r
+                for r in account.reservations
+                if r.state is not State.OVERDUE or r.base < resource_version
+            ]
+            self._post(key, account)
+
+    def namespace_touched(self, name: Namespace, resource_version: int) -> None:
+        """The same for a Namespace and its moves."""
+        moves = self.moves.get(name, [])
+        made_up = [
+            m
+            for m in moves
+            if m.reservation.state is State.OVERDUE and m.reservation.base >= resource_version
+        ]
+        if made_up:
+            self._keep_moves(name, [m for m in moves if m not in made_up])
+
     def _expire_account(self, key: AccountKey, now: float) -> bool:
         account = self._accounts[key]
         due = [r for r in account.reservations if r.deadline <= now]
@@ -353,11 +381,17 @@ class Ledger:
             account.used.get(r, 0) + room > hard[r] for r, room in self.room(key, hard).items()
         )
 
-    def room(self, key: AccountKey, resources: Iterable[str]) -> Amounts:
+    def room(
+        self,
+        key: AccountKey,
+        resources: Iterable[str],
+        *,
+        used: Mapping[str, int] = NOTHING,
+    ) -> Amounts:
         """Return how far each resource may grow above the committed usage.
 
-        What the namespace holds above its committed usage already (a grant in flight) is its own,
-        and a retry may use it.
+        `used` is a usage that is said to be committed and that the watch may not have shown yet.
+        What the namespace holds above both (a grant in flight) is its own, and a retry may use it.
         """
         name, scopes = key
         account = self._accounts[key]
@@ -367,8 +401,8 @@ class Ledger:
         for resource in resources:
             available = self.forest.available(node, scopes, resource)
             if available is not None:
-                own = held.get(resource, 0) - account.used.get(resource, 0)
-                found[resource] = available + max(0, own)
+                known = max(account.used.get(resource, 0), used.get(resource, 0))
+                found[resource] = available + max(0, held.get(resource, 0) - known)
         return found
 
     def unsettled_under(self, ancestor: Namespace, resource: str, *, asking: AccountKey) -> int:

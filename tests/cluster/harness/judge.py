@@ -41,6 +41,7 @@ from quotatree.cluster import paths
 from quotatree.cluster.client import Client, resource_version
 from quotatree.cluster.reflector import Changed, Deleted, Listed, Reflector
 from quotatree.engine import rollup
+from quotatree.errors import ClusterError
 from quotatree.model import names
 from quotatree.model.names import Namespace
 from quotatree.units.resources import EMPTY, Resources
@@ -60,9 +61,7 @@ class Commit:
     version: int
     namespace: Namespace
     used: Resources
-    hard: Resources
     received: float
-    writer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +91,7 @@ class Judge:
         self._tree = tree
         self._tasks: list[asyncio.Task[None]] = []
         self._listed = asyncio.Event()
+        self._seen: dict[Namespace, int] = {}
         self.start: Held = {}
         self.commits: list[Commit] = []
         self.marks: list[Mark] = []
@@ -99,7 +99,7 @@ class Judge:
     async def __aenter__(self) -> Self:
         name = f"mark-{self._tree.prefix}"
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(ClusterError):  # the judge of an earlier round made it
             await self._client.create(paths.CONFIG_MAPS, body, namespace="default")
         self._tasks = [
             asyncio.create_task(self._watch(), name="judge watches"),
@@ -134,30 +134,28 @@ class Judge:
             match change:
                 case Listed(items=items):
                     assert not self._listed.is_set(), "the judge lost a part of the history"
-                    for item in items:
-                        if item["metadata"]["namespace"] in self._tree.parents:
-                            self.start[item["metadata"]["namespace"]] = _used(item)
+                    for item in filter(self._ours, items):
+                        namespace = Namespace(item["metadata"]["namespace"])
+                        self.start[namespace] = _used(item)
+                        self._seen[namespace] = resource_version(item)
                     self._listed.set()
-                case Changed(object=obj, resource_version=version):
+                case Changed(object=obj, resource_version=version) if self._ours(obj):
                     self._note(obj, version)
-                case Deleted(object=obj):
+                case Deleted(object=obj) if self._ours(obj):
                     raise AssertionError(f"a managed quota vanished: {obj['metadata']}")
                 case _:
                     pass
 
     def _note(self, obj: dict[str, Any], version: int) -> None:
         namespace = Namespace(obj["metadata"]["namespace"])
-        if namespace in self._tree.parents:
-            self.commits.append(
-                Commit(
-                    version=version,
-                    namespace=namespace,
-                    used=_used(obj),
-                    hard=Resources.parse(obj.get("status", {}).get("hard", {})),
-                    received=time.monotonic(),
-                    writer=_writer(obj),
-                )
-            )
+        self._seen[namespace] = version
+        commit = Commit(
+            version=version, namespace=namespace, used=_used(obj), received=time.monotonic()
+        )
+        self.commits.append(commit)
+
+    def _ours(self, obj: dict[str, Any]) -> bool:
+        return obj["metadata"]["namespace"] in self._tree.parents
 
     async def _mark(self, name: str) -> None:
         """Write marks; each one is a different object, so each gets a version of its own."""
@@ -167,11 +165,9 @@ class Judge:
             body = {"data": {"mark": str(number)}}
             sent = time.monotonic()
             made = await self._client.patch(paths.CONFIG_MAPS, name, body=body, namespace="default")
-            self._add(Mark(version=resource_version(made), sent=sent, answered=time.monotonic()))
+            answered = time.monotonic()
+            self.marks.append(Mark(version=resource_version(made), sent=sent, answered=answered))
             await asyncio.sleep(MARK_EVERY)
-
-    def _add(self, mark: Mark) -> None:
-        self.marks.append(mark)
 
     async def caught_up(self) -> None:
         """Return when everything that is committed by now has been seen, and is marked as past."""
@@ -180,8 +176,7 @@ class Judge:
         )
         wanted = {
             item["metadata"]["namespace"]: resource_version(item)
-            for item in items
-            if item["metadata"]["namespace"] in self._tree.parents
+            for item in filter(self._ours, items)
         }
         now = time.monotonic()
 
@@ -189,9 +184,8 @@ class Judge:
             for task in self._tasks:
                 if task.done():
                     task.result()
-            last = {commit.namespace: commit.version for commit in self.commits}
             return self.marks[-1].sent > now and all(
-                last.get(n, 0) >= v for n, v in wanted.items() if n in last
+                self._seen[name] >= version for name, version in wanted.items()
             )
 
         await eventually(seen, what="the judge has seen everything")
@@ -322,10 +316,3 @@ class _Earliest:
 def _used(obj: dict[str, Any]) -> Resources:
     found = obj.get("status", {}).get("used", {})
     return Resources.parse(found) if found else EMPTY
-
-
-def _writer(obj: dict[str, Any]) -> str:
-    """Who made the last change, as far as the object tells: for the message of a failing test."""
-    fields = obj["metadata"].get("managedFields", ())
-    last = max(fields, key=lambda field: field.get("time", ""), default={})
-    return str(last.get("manager", ""))

@@ -132,6 +132,22 @@ def test_a_tree_that_is_not_fenced_as_a_whole_is_waited_for() -> None:
     assert isinstance(ask(world, "a", cpu="1"), Admit)
 
 
+def test_a_forged_review_neither_lowers_the_ledger_nor_takes_room_for_ever() -> None:
+    world = words.world("org: cpu 10 > a: holds cpu 9; org > b")
+    seen = world.managed[Namespace("a")]["quotatree"]
+    forged = replace(seen, resource_version=10**15, used=Resources.parse({"cpu": "0"}))
+    grown = replace(forged, used=Resources.parse({"cpu": "10"}))
+    review = UsageReview(uid=Uid("r"), old=forged, new=grown, dry_run=False)
+    admit.decide(world.ledger, review, now=NOW, arrived=NOW)
+    assert not isinstance(ask(world, "b", cpu="2", now=NOW + 0.7), Admit)
+    touch, _ = world.ledger.expire(NOW + 1)
+    (key,) = touch
+    world.see_managed(words.managed(world, "a", used={"cpu": "9"}, version=5000))
+    world.ledger.touched(key, 5000)
+    world.ledger.expire(NOW + 2)
+    assert isinstance(ask(world, "b", cpu="1", now=NOW + 2), Admit)
+
+
 def test_a_dry_run_reserves_nothing() -> None:
     world = words.world("org: cpu 10 > a")
     old = world.managed[Namespace("a")]["quotatree"]
