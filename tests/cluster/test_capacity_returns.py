@@ -26,9 +26,7 @@ def some(namespace: str, name: str, count: int) -> list[load.Ask]:
     ]
 
 
-async def test_room_freed_in_one_branch_is_used_in_another(
-    admin: Client, record_property: pytest.FixtureRequest
-) -> None:
+async def test_room_freed_in_one_branch_is_used_in_another(admin: Client) -> None:
     tree = await trees.plant(admin, "org: cpu 2, pods 1000 > left > a; org > right > b")
     a, b = tree["a"], tree["b"]
     for number in range(ROUNDS):
@@ -42,7 +40,6 @@ async def test_room_freed_in_one_branch_is_used_in_another(
             await trees.eventually(lambda: empty(judge, a), what="the recount of the freed branch")
             recounted = judge.commits[-1].received
             first = await until_admitted(admin, b, number)
-            record_property(f"round {number}: usable after, in s", first.answered - recounted)
             assert first.answered - recounted < FREED_WITHIN
             after = await load.burst(admin, some(b, f"c{number}", FULL + 9), creators=FULL + 9)
             await judge.caught_up()

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 TREE = """
     org: cpu 30, memory 60Gi, pods 120, requests.nvidia.com/gpu 14 > vision: cpu 7 > vision1..6;
-    org > speech: memory 10Gi > speech1..6;
+    org > speech: memory 8Gi > speech1..6;
     org > search: pods 24, requests.nvidia.com/gpu 9 > search1..6;
     org > lab: cpu 12, memory 30Gi, requests.nvidia.com/gpu 3 > lab1..6
 """
@@ -51,6 +51,7 @@ async def test_no_ancestor_is_ever_above_its_hard(admin: Client) -> None:
     asks the client to try again; it is rare, and is to stay so.
     """
     tree = await trees.plant(admin, TREE)
+    scarce: set[str] = set()
     for number in range(ROUNDS):
         async with Judge(admin, tree) as judge:
             answers = await load.burst(admin, crowd(tree, number), creators=CREATORS)
@@ -64,8 +65,9 @@ async def test_no_ancestor_is_ever_above_its_hard(admin: Client) -> None:
         assert admitted + refused + conflicts == len(answers), told
         assert conflicts <= len(answers) / 50, told
         assert min(admitted, refused) >= len(answers) / 5, told
-        assert tight(judge, tree) >= {"cpu", "memory", "pods", "requests.nvidia.com/gpu"}
+        scarce |= tight(judge, tree)
         await trees.clear(admin, tree)
+    assert scarce == {"cpu", "memory", "pods", "requests.nvidia.com/gpu"}
     await trees.fell(admin, tree)
 
 

@@ -8,6 +8,7 @@ import yaml
 from tests.docs import pages
 
 from quotatree.codec import quota_rules, treefile
+from quotatree.engine import room
 from quotatree.engine.forest import Forest
 from quotatree.model.scope import UNSCOPED
 from quotatree.model.treefile import TreeFile
@@ -71,7 +72,7 @@ def test_trace_asks_for_more_than_pipelines_teams_and_organisation_have():
         pods = list(csv.DictReader(file))
     for index, pod in enumerate(pods):
         node = forest.node(leaves[index % len(leaves)])
-        limits = forest.obstacles(node, UNSCOPED, asked(pod))
+        limits = room.obstacles(node, UNSCOPED, asked(pod))
         if limits:
             refused[depths[limits[0].ancestor]] += 1
         else:

@@ -13,7 +13,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from quotatree.engine import admit, attach, rollup
+from quotatree.engine import admit, attach, rollup, room
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
@@ -287,8 +287,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for name, want in numbers.items():
             book = forest.node(name).book(UNSCOPED)
             assert {r: a for r, a in want.charged.nanos().items() if a} == book.charges()
-            for resource, room in want.available.nanos().items():
-                assert forest.available(forest.node(name), UNSCOPED, resource) == room
+            for resource, free in want.available.nanos().items():
+                assert room.available(forest.node(name), UNSCOPED, resource) == free
 
     def teardown(self) -> None:
         """When everything was shown and all writes are decided, nothing is left in flight."""

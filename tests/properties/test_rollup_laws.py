@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotatree.engine import rollup
+from quotatree.engine import rollup, room
 from quotatree.engine.forest import Forest
 from quotatree.model.scope import UNSCOPED
 from quotatree.units.resources import Resources
@@ -91,5 +91,5 @@ def test_the_incremental_forest_agrees_with_the_roll_up(tree):
     for name, want in rolled(parents, hard, guaranteed, held).items():
         node = forest.node(name)
         assert node.book(UNSCOPED).charge("cpu") == want.charged.nano("cpu")
-        room = forest.available(node, UNSCOPED, "cpu")
-        assert room == (want.available.nano("cpu") if "cpu" in want.available else None)
+        free = room.available(node, UNSCOPED, "cpu")
+        assert free == (want.available.nano("cpu") if "cpu" in want.available else None)

@@ -128,6 +128,7 @@ class Controller:
                 self.queue.failed(name, lost=lost)
             else:
                 self.queue.done(name)
+            await asyncio.sleep(0)  # an empty plan waits for nothing, and reviews must not wait
 
     async def _bring_about(self, name: Namespace) -> None:
         """Write until the plan is empty: every answer is taken in, so the next plan knows it."""
@@ -240,7 +241,7 @@ class Controller:
     async def _report(self) -> None:
         if not self._live.loaded:
             return
-        await self._gate()
+        await self._keep_gate()
         dirty, self._status_dirty = self._status_dirty, set()
         usage = Usage(self._live.world)
         for key in [quota.key for quota in self._quotas() if quota.namespace in dirty]:
@@ -274,7 +275,14 @@ class Controller:
             self._live.world.limits.answered(quota, quota.status)
             if error.status not in LOST | {422}:
                 self._status_dirty.add(quota.namespace)
-                raise
+                LOG.warning("status not written", extra={"error": str(error)})
+
+    async def _keep_gate(self) -> None:
+        """Gate what is counted; a failure is no reason to report nothing."""
+        try:
+            await self._gate()
+        except ClusterError as error:
+            LOG.warning("gate not written", extra={"error": str(error)})
 
     async def _gate(self) -> None:
         """Gate the kinds that are counted, and again after a while: manifests are re-applied."""

@@ -137,7 +137,7 @@ def _refuse(
         namespace=review.old.namespace,
         quota=review.old.name,
         resource_version=review.old.resource_version,
-        hard=Resources.from_nano({**review.old.status_hard.nanos(), **tight}),
+        hard=Resources.from_nano(tight),
         limits=tuple(limits),
     )
 

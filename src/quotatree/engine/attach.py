@@ -7,7 +7,7 @@ there.
 
 from __future__ import annotations
 
-from quotatree.engine import explain
+from quotatree.engine import explain, room
 from quotatree.engine.forest import Node
 from quotatree.engine.ledger import Ledger
 from quotatree.model.names import LABEL_PARENT, Namespace
@@ -80,7 +80,7 @@ def obstacles(ledger: Ledger, node: Node, target: Node) -> list[Limit]:
     return [
         limit
         for scopes, book in node.books.items()
-        for limit in ledger.forest.obstacles(target, scopes, book.charges(), below=shared)
+        for limit in room.obstacles(target, scopes, book.charges(), below=shared)
     ]
 
 

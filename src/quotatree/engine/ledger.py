@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from quotatree.engine import room
 from quotatree.engine.account import Account, AccountKey, Move
 from quotatree.engine.forest import NOTHING, Amounts, Forest, Node
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
@@ -164,6 +165,7 @@ class Ledger:
         (`counted` is False) and nobody measures it any more, is the account dropped.
         """
         if counted and name in self._uids:
+            self._gone_but_counted((name, scopes))
             return
         self._accounts.pop((name, scopes), None)
         self.unsettled.discard((name, scopes))
@@ -171,6 +173,24 @@ class Ledger:
         node = self.forest.get(name)
         if node is not None:
             self.forest.set_held(node, scopes, {})
+
+    def _gone_but_counted(self, key: AccountKey) -> None:
+        """Settle what was in flight: nothing more can be committed to an object that is gone.
+
+        What was granted may have been committed just before, so it is taken for used.
+        """
+        self._unfenced.discard(key)
+        account = self._accounts.get(key)
+        if account is not None:
+            account.used = account.held(but=State.HELD)
+            account.reservations = []
+            self._post(key, account)
+
+    def tightening_lost(self, key: AccountKey, base: int) -> None:
+        """Take in that a tightening cannot be committed any more: it must not be waited for."""
+        account = self._accounts.get(key)
+        if account is not None and account.tightening and account.tightening.base == base:
+            account.tightening = None
 
     def recall(self, name: Namespace, scopes: ScopeSet, used: Mapping[str, int]) -> None:
         """Take in what a terminating namespace held when its managed ResourceQuota went.
@@ -187,7 +207,7 @@ class Ledger:
         self, key: AccountKey, old: Mapping[str, int], new: Mapping[str, int]
     ) -> Amounts:
         name, scopes = key
-        wanted = self.forest.ceilings(name, scopes)
+        wanted = room.ceilings(self.forest.get(name), scopes)
         kept = {r: a for r, a in old.items() if r not in new and r in wanted}
         return {**kept, **new}
 
@@ -244,7 +264,7 @@ class Ledger:
             self.forest.set_held(node, key[1], account.held(but=State.HELD))
         held = node.book(key[1]).held
         growth = {r: a - held.get(r, 0) for r, a in used.items() if a > held.get(r, 0)}
-        limits = self.forest.obstacles(node, key[1], growth)
+        limits = room.obstacles(node, key[1], growth)
         if aside:
             self.forest.set_held(node, key[1], account.held())
         return limits
@@ -378,7 +398,7 @@ class Ledger:
             return True
         hard = account.tightening.hard
         return account.tightening.hasty and any(
-            account.used.get(r, 0) + room > hard[r] for r, room in self.room(key, hard).items()
+            account.used.get(r, 0) + free > hard[r] for r, free in self.room(key, hard).items()
         )
 
     def room(
@@ -399,7 +419,7 @@ class Ledger:
         held = node.book(scopes).held
         found: Amounts = {}
         for resource in resources:
-            available = self.forest.available(node, scopes, resource)
+            available = room.available(node, scopes, resource)
             if available is not None:
                 known = max(account.used.get(resource, 0), used.get(resource, 0))
                 found[resource] = available + max(0, held.get(resource, 0) - known)

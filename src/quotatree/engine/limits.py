@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from quotatree.engine import room
 from quotatree.engine.account import AccountKey
 from quotatree.engine.forest import Amounts
 from quotatree.engine.ledger import Ledger
@@ -90,7 +91,7 @@ class Limits:
         granted = []
         for key, wanted in list(self._waiting.items()):
             node = self._ledger.forest.node(key[0])
-            if not self._ledger.forest.guarantee_obstacles(node, key[1], wanted):
+            if not room.guarantee_obstacles(node, key[1], wanted):
                 hard = node.book(key[1]).hard
                 self._ledger.set_limits(*key, hard=hard, guaranteed=wanted)
                 del self._waiting[key]
@@ -103,7 +104,7 @@ class Limits:
         if wanted is None:
             return []
         node = self._ledger.forest.node(name)
-        return self._ledger.forest.guarantee_obstacles(node, scopes, wanted)
+        return room.guarantee_obstacles(node, scopes, wanted)
 
     def waits(self, name: Namespace, scopes: ScopeSet) -> bool:
         """Whether a guarantee of `name` is not in force yet."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from quotatree.engine import room
 from quotatree.engine.world import World
 from quotatree.model import names, scope
 from quotatree.model.effect import (
@@ -42,7 +43,7 @@ def plan_namespace(world: World, name: Namespace) -> tuple[Effect, ...]:
     if seen is None:
         return ()
     if seen.terminating:
-        return tuple(_farewell(world, seen))
+        return (*_fence(world, name), *_farewell(world, seen))
     marks = _marks(world, seen, enforced=_stands(world, name))
     return (*_managed(world, name), *marks, *_ownership(world, seen))
 
@@ -56,7 +57,7 @@ def wanted_hard(world: World, name: Namespace) -> dict[ScopeSet, Resources]:
         return {}
     path = world.ledger.forest.path(name)
     return {
-        scopes: wide(world.ledger.forest.ceilings(name, scopes))
+        scopes: wide(room.ceilings(world.ledger.forest.get(name), scopes))
         for scopes in sorted({UNSCOPED} | world.limits.scope_sets(path))
     }
 
@@ -94,9 +95,24 @@ def _stand(world: World, name: Namespace, scopes: ScopeSet, *, hard: Resources) 
         yield from _correct(world, seen, hard)
 
 
+def _fence(world: World, name: Namespace) -> Iterator[Effect]:
+    """Fence what nothing else is written to any more: until then its whole tree waits."""
+    for seen in world.managed.get(name, {}).values():
+        if (seen.epoch or 0) < world.ledger.epoch:
+            yield PatchManaged(
+                namespace=name,
+                quota=seen.name,
+                resource_version=seen.resource_version,
+                annotations={names.ANNOTATION_EPOCH: str(world.ledger.epoch)},
+            )
+
+
 def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effect]:
-    if seen.terminating or (seen.epoch or 0) > world.ledger.epoch:
-        return  # going, or another leader's
+    if seen.terminating:
+        yield from _fence(world, seen.namespace)
+        return
+    if (seen.epoch or 0) > world.ledger.epoch:
+        return  # another leader's
     fenced = seen.epoch == world.ledger.epoch
     annotations = {} if fenced else {names.ANNOTATION_EPOCH: str(world.ledger.epoch)}
     if seen.spec_hard != hard or not seen.labelled or annotations:

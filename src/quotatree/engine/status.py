@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from quotatree.engine import explain
+from quotatree.engine import explain, room
 from quotatree.engine.forest import Amounts, Book, Node
 from quotatree.engine.world import World
 from quotatree.model import scope
@@ -48,7 +48,7 @@ def status_of(world: World, quota: Quota, usage: Usage) -> QuotaStatus:
     book = node.book(quota.scopes)
     keys = sorted({*quota.hard, *quota.guaranteed})
     used = usage.of(quota.namespace, quota.scopes)
-    available = {r: world.ledger.forest.available(node, quota.scopes, r) for r in keys}
+    available = {r: room.available(node, quota.scopes, r) for r in keys}
     granted = quota.guaranteed.minimum(Resources.from_nano(book.guaranteed))
     return QuotaStatus(
         hard=quota.hard,
@@ -61,7 +61,7 @@ def status_of(world: World, quota: Quota, usage: Usage) -> QuotaStatus:
             _ready(world, quota),
             _exceeded(quota, book),
             *_guarantee(world, quota, node),
-            *_looser(world, quota, node),
+            *_looser(quota, node),
         ),
     )
 
@@ -135,11 +135,11 @@ def _guarantee(world: World, quota: Quota, node: Node) -> list[Condition]:
     return [Condition(type="GuaranteeGranted", status=False, reason="NoRoom", message=message)]
 
 
-def _looser(world: World, quota: Quota, node: Node) -> list[Condition]:
+def _looser(quota: Quota, node: Node) -> list[Condition]:
     """Warn of a hard that never bites because an ancestor's is lower."""
     if node.parent is None:
         return []
-    above = world.ledger.forest.ceilings(node.parent.name, quota.scopes)
+    above = room.ceilings(node.parent, quota.scopes)
     looser = [
         (r, hard, limit)
         for r, hard in sorted(quota.hard.nanos().items())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quotatree.engine import explain
+from quotatree.engine import explain, room
 from quotatree.engine.world import World
 from quotatree.model.quota import Quota
 from quotatree.units import resource_names
@@ -31,7 +31,7 @@ def _ceilings_above(world: World, quota: Quota) -> dict[str, int]:
     node = world.ledger.forest.get(quota.namespace)
     if node is None or node.parent is None:
         return {}
-    above = world.ledger.forest.ceilings(node.parent.name, quota.scopes)
+    above = room.ceilings(node.parent, quota.scopes)
     found: dict[str, int] = {}
     for name, hard in above.items():
         if hard is not None:
@@ -68,7 +68,7 @@ def _no_room(world: World, quota: Quota) -> list[str]:
     node = world.ledger.forest.get(quota.namespace)
     if node is None or not quota.guaranteed:
         return []
-    limits = world.ledger.forest.guarantee_obstacles(node, quota.scopes, quota.guaranteed.nanos())
+    limits = room.guarantee_obstacles(node, quota.scopes, quota.guaranteed.nanos())
     if not limits:
         return []
     return [f"spec.guaranteed waits: {explain.guarantee_pending(limits)}"]

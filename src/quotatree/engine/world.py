@@ -10,6 +10,7 @@ from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import Held, Lifecycle, ManagedQuota, ObservedNamespace
 from quotatree.model.quota import Quota
+from quotatree.model.scope import UNSCOPED
 from quotatree.units.resources import Resources
 
 
@@ -96,9 +97,18 @@ class World:
         if known is not None and known.uid != gone.uid:
             return set()
         found.pop(gone.name, None)
-        counted = self.in_tree(gone.namespace)
+        counted = self._counts(gone)
         self.ledger.quota_gone(gone.namespace, gone.scopes, counted=counted)
         return {gone.namespace}
+
+    def _counts(self, gone: ManagedQuota) -> bool:
+        """Whether what a managed quota counted is still to be counted, though nobody does."""
+        seen = self.namespaces.get(gone.namespace)
+        if seen is not None and seen.terminating:
+            return True
+        path = self.ledger.forest.path(gone.namespace)
+        wanted = gone.scopes == UNSCOPED or gone.scopes in self.limits.scope_sets(path)
+        return wanted and self.in_tree(gone.namespace)
 
     def see_quota(self, quota: Quota) -> set[Namespace]:
         """Take in a TreeQuota that was added or changed."""

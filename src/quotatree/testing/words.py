@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from quotatree.engine import room
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.world import World
 from quotatree.errors import InputError
@@ -125,7 +126,7 @@ def managed(
     scopes: ScopeSet = UNSCOPED,
 ) -> ManagedQuota:
     """Return the managed ResourceQuota of a namespace, measured, fenced and open."""
-    ceilings = world.ledger.forest.ceilings(Namespace(name), scopes)
+    ceilings = room.ceilings(world.ledger.forest.get(Namespace(name)), scopes)
     hard = Resources.from_nano({r: 10**27 if a is None else a for r, a in ceilings.items()})
     zero = dict.fromkeys(ceilings, 0)
     return ManagedQuota(

@@ -117,8 +117,10 @@ class Desk:
         )
         try:
             written = managed.parse(await self.apply(write))
-        except ClusterError:
+        except ClusterError as error:
             ledger.release_hold(key)
+            if error.status in {404, 409}:
+                ledger.tightening_lost(key, verdict.resource_version)
         else:
             self.listener.refused(asked.old.namespace, verdict.limits)
             quota = (verdict.namespace, verdict.quota)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from quotatree.engine import attach
+from quotatree.engine import room as rooms
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.review import NamespaceReview
@@ -26,7 +27,7 @@ def ask(world: World, child: str, parent: str, *, dry_run: bool = False) -> Verd
 
 def room(world: World, name: str) -> int | None:
     node = world.ledger.forest.node(Namespace(name))
-    found = world.ledger.forest.available(node, UNSCOPED, "cpu")
+    found = rooms.available(node, UNSCOPED, "cpu")
     return None if found is None else found // 10**9
 
 

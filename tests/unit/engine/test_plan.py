@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from quotatree.engine import plan
+from quotatree.engine import plan, room
 from quotatree.engine.world import World
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace
@@ -89,7 +89,7 @@ def test_a_managed_quota_that_was_deleted_comes_back_and_its_charge_never_went()
     world, cluster = settled("org: cpu 5 > a: holds cpu 5; org > b")
     world.lose_managed(world.managed[Namespace("a")]["quotatree"])
     node = world.ledger.forest.node(Namespace("org"))
-    assert world.ledger.forest.available(node, (), "cpu") == 0
+    assert room.available(node, (), "cpu") == 0
     cluster.settle()
     assert hard(world, "a") == "cpu=1E"
 
@@ -323,3 +323,30 @@ def test_what_a_terminating_namespace_holds_is_remembered_when_its_quota_goes() 
     after, _ = settled("org: pods 5 > b")
     after.see_namespace(replace(remembered, resource_version=10**13))
     assert after.ledger.forest.node(Namespace("org")).book(()).charge("pods") == 4 * 10**9
+
+
+def test_a_terminating_namespace_is_fenced_so_that_its_tree_need_not_wait() -> None:
+    world, cluster = settled("org: cpu 5 > a; org > b")
+    change(world, "b", terminating=True)
+    seen = world.managed[Namespace("b")]["quotatree"]
+    version = cluster.versions.next()
+    world.see_managed(replace(seen, epoch=0, resource_version=version))
+    assert not world.ledger.fenced(Namespace("a"), ())
+    (fence,) = plan.plan_namespace(world, Namespace("b"))
+    assert isinstance(fence, effect.PatchManaged)
+    assert fence.annotations == {names.ANNOTATION_EPOCH: "1"}
+    world.lose_managed(world.managed[Namespace("b")]["quotatree"])
+    assert world.ledger.fenced(Namespace("a"), ())
+
+
+def test_a_scoped_count_does_not_outlive_its_quota_where_nothing_asks_for_it() -> None:
+    world, cluster = settled("a > x; b")
+    scoped = replace(words.quota("a", hard={"pods": "5"}, scopes=BEST_EFFORT), name="best-effort")
+    world.see_quota(scoped)
+    cluster.settle()
+    held = words.managed(world, "x", used={"pods": "5"}, version=10**13, scopes=BEST_EFFORT)
+    world.see_managed(held)
+    change(world, "x", parent=Namespace("b"))
+    cluster.versions.last = 10**13
+    cluster.settle()
+    assert world.ledger.account(Namespace("x"), BEST_EFFORT) is None
