@@ -58,6 +58,7 @@ def main(*, keep: bool, name: str, pods: int | None) -> None:
     """
     console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
     began = time.monotonic()
+    keep = keep or _runs(name)  # what somebody kept is not ours to stop
     try:
         kubeconfig = _boot(name)
         quotatree("apply", "-f", str(HERE / "quotatree.yaml"), kubeconfig=kubeconfig)
@@ -94,6 +95,10 @@ def quotatree(*words: str, kubeconfig: str = "", shown: bool = False, said: bool
         click.echo(done.stdout or "", err=True, nl=False)
         raise QuotaTreeError(f"quotatree {words[0]} failed with exit code {done.returncode}")
     return done.stdout or ""
+
+
+def _runs(name: str) -> bool:
+    return name in control_plane.names() and control_plane.status(name).running
 
 
 def _boot(name: str) -> str:
@@ -241,7 +246,7 @@ def _level(name: str, pipeline: str, tree: replay.Tree) -> str:
 
 
 def _next_steps(name: str, kubeconfig: str, *, keep: bool) -> None:
-    demo = "python examples/ai-pipeline/demo.py"
+    demo = ".venv/bin/python examples/ai-pipeline/demo.py"
     if not keep:
         click.echo(f"\nNext: {demo} --keep leaves all of this running, to look around in.")
         return
@@ -254,9 +259,9 @@ Next, look around:
   {kubectl} get treequotas -A
   {kubectl} describe resourcequota quotatree -n ai-pipeline
   {kubectl} get events -A --field-selector reason=ExceededTreeQuota
-  quotatree tree vision --watch
+  .venv/bin/quotatree tree vision --watch
 Stop it:
-  quotatree sandbox down --name {name} --purge"""
+  .venv/bin/quotatree sandbox down --name {name} --purge"""
     )
 
 
