@@ -185,7 +185,12 @@ def test_an_interrupted_up_leaves_no_process(environ, tmp_path, when, number):
     command = [sys.executable, "-m", "quotatree", "sandbox", "up", "--no-quotatree"]
     log = tmp_path / "quotatree" / "sandboxes" / "default" / "logs" / f"{when}.log"
     with subprocess.Popen(
-        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # Tests that run in the background were started with SIGINT ignored; a person's shell is not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as starting:
         assert readiness.wait(log.exists, deadline=time.monotonic() + 60, between=lambda: None)
         starting.send_signal(number)
