@@ -189,8 +189,8 @@ def test_an_interrupted_up_leaves_no_process(environ, tmp_path, when, number):
         env=environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # Tests that run in the background were started with SIGINT ignored; a person's shell is not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # What runs in the background is started with SIGINT ignored, and its children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
     ) as starting:
         assert readiness.wait(log.exists, deadline=time.monotonic() + 60, between=lambda: None)
         starting.send_signal(number)
