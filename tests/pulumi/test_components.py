@@ -1,0 +1,96 @@
+"""The components on the real engine: two stacks at once, a killed engine, a burst of pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.pulumi.ground import Census, Ground
+from tests.pulumi.workshop import PROGRAMS, Stack, Workshop
+
+from quotatree.cluster import paths
+
+pytestmark = pytest.mark.pulumi
+
+TREE = PROGRAMS / "team"
+
+
+def spaces(prefix: str) -> list[str]:
+    return [f"{prefix}-{name}" for name in ("org", "vision", "language", "pipeline")]
+
+
+def is_whole(stack: Stack, ground: Ground, prefix: str) -> None:
+    """All namespaces stand and are enforced, and the limits are those of the program."""
+    org, vision, language, pipeline = spaces(prefix)
+    assert stack.outputs == {
+        "namespaces": {org: org, f"{org}/{vision}": vision, f"{org}/{language}": language},
+        "pipeline": pipeline,
+    }
+    assert [name for name in spaces(prefix) if not ground.enforced(name)] == []
+    for name, hard in ((org, {"cpu": "40", "pods": "30"}), (pipeline, {"pods": "10"})):
+        (quota,) = ground.list(paths.TREE_QUOTAS, name)
+        assert quota["status"]["hard"] == hard
+        assert ("Ready", "True") in conditions(quota)
+
+
+def conditions(quota: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(found["type"], found["status"]) for found in quota["status"]["conditions"]]
+
+
+def is_gone(stack: Stack, ground: Ground, prefix: str) -> None:
+    assert stack.resources == []
+    assert [name for name in spaces(prefix) if ground.exists(name)] == []
+
+
+def test_two_stacks_at_once_under_one_parent_do_not_meet(
+    workshop: Workshop, ground: Ground
+) -> None:
+    ground.plant({"shared-root": ("", {"cpu": "100"})})
+    stacks = {
+        prefix: workshop.stack(TREE, prefix, config={"prefix": prefix, "parent": "shared-root"})
+        for prefix in ("left", "right")
+    }
+    together(stacks, "up")
+    for prefix, stack in stacks.items():
+        is_whole(stack, ground, prefix)
+    assert kept_by_root(ground) == "20"  # 10 of each vision
+    together(stacks, "destroy")
+    for prefix, stack in stacks.items():
+        is_gone(stack, ground, prefix)
+    ground.until(lambda: kept_by_root(ground) == "0", "the root keeps nothing any more")
+
+
+def together(stacks: dict[str, Stack], command: str) -> None:
+    running = [stack.start(command) for stack in stacks.values()]
+    said = {process.pid: process.communicate()[0] for process in running}
+    for process in running:
+        assert process.returncode == 0, said[process.pid]
+
+
+def kept_by_root(ground: Ground) -> str:
+    status: dict[str, Any] = ground.get(paths.TREE_QUOTAS, "limit", "shared-root")["status"]
+    return str(status.get("charged", {}).get("cpu", "0"))
+
+
+def test_a_tree_goes_on_after_the_engine_was_killed(workshop: Workshop, ground: Ground) -> None:
+    stack = workshop.stack(TREE, config={"prefix": "cut"})
+    workshop.kill(stack.start("up"), when=lambda: ground.exists("cut-vision"))
+    stack.automation.cancel()
+    stack.run("up")
+    is_whole(stack, ground, "cut")
+    workshop.kill(stack.start("destroy"), when=lambda: not ground.exists("cut-pipeline"))
+    stack.automation.cancel()
+    stack.run("destroy")
+    is_gone(stack, ground, "cut")
+
+
+def test_a_pipeline_is_limited_before_its_first_pod(workshop: Workshop, ground: Ground) -> None:
+    ground.plant({"pipeline-root": ("", {"pods": "40"})})
+    config = {"namespace": "pipeline-burst", "parent": "pipeline-root", "pods": "15"}
+    stack = workshop.stack(PROGRAMS / "pipeline-burst", config=config)
+    with Census(ground) as census:
+        stack.up()
+        ground.until(lambda: census.now["pipeline-burst"] == 15, "15 pods live")
+        stack.destroy()
+        assert census.peak["pipeline-burst"] == 15
+    assert not ground.exists("pipeline-burst")
