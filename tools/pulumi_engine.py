@@ -249,6 +249,9 @@ def main() -> int:
     except QuotaTreeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the next run goes on from here", file=sys.stderr)
+        return 130
     lines = _exports(engine, arguments.env) if arguments.env else [str(engine.directory)]
     print("\n".join(lines))
     return 0

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -104,11 +105,11 @@ class Ground:
                 self.begin(self.client.apply(manifest, force=True)).result()
         for name, (parent, hard) in tree.items():
             if parent or hard:
-                self.until(lambda name=name: self.enforced(name), f"{name} is enforced")
+                self.until(partial(self.enforced, name), f"{name} is enforced")
 
     def enforced(self, name: str) -> bool:
         labels = self.get(paths.NAMESPACES, name).get("metadata", {}).get("labels", {})
-        return labels.get("quotatree.dev/enforced") == "true"
+        return bool(labels.get("quotatree.dev/enforced") == "true")
 
     def exists(self, name: str) -> bool:
         return bool(self.get(paths.NAMESPACES, name))
