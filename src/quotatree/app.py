@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 import time
@@ -10,7 +11,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quotatree.cluster import paths
+from quotatree.cluster import lookout, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.lease import LeaseElector
 from quotatree.cluster.live import Live
@@ -90,7 +91,12 @@ async def _term(client: Client, settings: Settings) -> bool:
         ),
     )
     await parts.certificates.refresh()
-    desk = Desk(live=live, apply=controller.apply, listener=controller.recorder)
+    desk = Desk(
+        live=live,
+        apply=controller.apply,
+        lookout=functools.partial(lookout.admission_sees, client),
+        listener=controller.recorder,
+    )
     where = settings.webhook
     runner, port = await server.serve(
         desk, host=where.host, port=where.port, tls=parts.certificates.context

@@ -40,21 +40,15 @@ class Intake:
                 present = {namespace.name for namespace in seen}
                 dirty: Dirty = set()
                 for name in [n for n in self._world.namespaces if n not in present]:
-                    dirty |= self._lose_namespace(name, version)
+                    dirty |= self._world.lose_namespace(name, version)
                 return dirty.union(*(self._world.see_namespace(one) for one in seen))
             case Changed(object=obj):
                 dirty = self._world.see_namespace(namespaces.parse(obj))
             case Deleted(object=obj, resource_version=version):
-                dirty = self._lose_namespace(namespaces.parse(obj).name, version)
+                dirty = self._world.lose_namespace(namespaces.parse(obj).name, version)
             case _:
                 return set()
         self._live.ring()
-        return dirty
-
-    def _lose_namespace(self, name: Namespace, version: int) -> Dirty:
-        dirty = self._world.lose_namespace(name, version)
-        if name not in self._world.namespaces:
-            self._live.gone(name)
         return dirty
 
     # -- managed ResourceQuotas ---------------------------------------------------------------
@@ -65,9 +59,8 @@ class Intake:
             case Listed(items=items):
                 return self._list_managed(items)
             case Changed(object=obj) if is_managed(obj):
-                seen = managed.parse(obj)
-                dirty = self._world.see_managed(seen)
-                self._live.arrived(seen)
+                dirty = self._world.see_managed(managed.parse(obj))
+                self._live.ring()
                 return dirty
             case Deleted(object=obj) if is_managed(obj):
                 return self._world.lose_managed(managed.parse(obj))
@@ -84,7 +77,7 @@ class Intake:
                 dirty |= self._world.lose_managed(quota)
         for one in seen:
             dirty |= self._world.see_managed(one)
-            self._live.arrived(one)
+        self._live.ring()
         return dirty
 
     # -- TreeQuotas ---------------------------------------------------------------------------

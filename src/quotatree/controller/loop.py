@@ -183,6 +183,7 @@ class Controller:
             return
         quotas, moving = live.world.ledger.expire(now)
         self.queue.add(live.world.ledger.loosen(now))
+        self.queue.add(live.world.ledger.recounts(now))
         self.queue.wake()
         if live.freed:
             live.freed = False
@@ -220,7 +221,7 @@ class Controller:
             )
             if written is not None:
                 version = namespaces.parse(written).resource_version
-                self._live.world.ledger.namespace_touched(name, version)
+                self._live.world.ledger.moves.touched(name, version)
 
     async def _lose_quietly(self, what: effect.Effect) -> dict[str, Any] | None:
         """Carry an effect out; None when it lost, for its event brings a new plan."""

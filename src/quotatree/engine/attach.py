@@ -70,7 +70,7 @@ def _decide_move(
     if review.old is None or review.dry_run:
         return Admit(reserved=False)
     base = review.old.resource_version
-    ledger.reserve_move(review.new.name, target.name, base=base, now=now)
+    ledger.moves.reserve(review.new.name, target.name, base=base, now=now)
     return Admit(reserved=True)
 
 

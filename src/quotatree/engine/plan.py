@@ -57,9 +57,23 @@ def wanted_hard(world: World, name: Namespace) -> dict[ScopeSet, Resources]:
         return {}
     path = world.ledger.forest.path(name)
     return {
-        scopes: wide(room.ceilings(world.ledger.forest.get(name), scopes))
+        scopes: wide(measured_names(room.ceilings(world.ledger.forest.get(name), scopes)))
         for scopes in sorted({UNSCOPED} | world.limits.scope_sets(path))
     }
+
+
+def measured_names(limited: Iterable[str]) -> set[str]:
+    """Return `limited`, and a count of each kind that it measures.
+
+    Only a count tells that a growth is one request's alone, and one alone is refused in our own
+    words, which name the ancestor, without a tightening.
+    """
+    wanted = set(limited)
+    for kind in {resource_names.counted_kind(name) for name in wanted} - {None}:
+        counts = resource_names.counts_of(kind or "")
+        if wanted.isdisjoint(counts):
+            wanted.update(counts[:1])
+    return wanted
 
 
 def wide(resources: Iterable[str]) -> Resources:
@@ -123,6 +137,13 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             hard=hard,
             dropped=tuple(sorted(set(seen.spec_hard) - set(hard))),
             annotations=annotations,
+        )
+    elif world.ledger.tightenings.doubts.is_due((seen.namespace, seen.scopes)):
+        yield PatchManaged(  # the next plan takes it out again
+            namespace=seen.namespace,
+            quota=seen.name,
+            resource_version=seen.resource_version,
+            hard=hard + Resources.from_nano({names.RECOUNT: 10**9}),
         )
     elif seen.measured and seen.status_hard != hard and not _tightened(world, seen):
         yield PatchManagedStatus(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.units.resources import EMPTY, Resources
@@ -78,4 +79,6 @@ class ManagedQuota:
     @property
     def measured(self) -> bool:
         """Whether native admission enforces every key of the spec: each has a status and a use."""
-        return all(k in self.status_hard and k in self.used for k in self.spec_hard)
+        return all(
+            k in self.status_hard and k in self.used for k in self.spec_hard if k != names.RECOUNT
+        )

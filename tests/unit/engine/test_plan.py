@@ -39,7 +39,7 @@ def change(world: World, name: str, **fields: object) -> None:
 def test_every_key_of_the_line_is_measured_and_none_is_limited_natively() -> None:
     world, _ = settled("org: cpu 20 > team: memory 5, pods 3 > alice: cpu 7")
     assert {n: hard(world, n) for n in ("org", "team", "alice")} == {
-        "org": "cpu=1E",
+        "org": "cpu=1E,pods=1E",
         "team": "cpu=1E,memory=1Ei,pods=1E",
         "alice": "cpu=1E,memory=1Ei,pods=1E",
     }
@@ -72,7 +72,7 @@ def test_a_moved_subtree_takes_the_limits_of_its_new_place() -> None:
     world, cluster = settled(f"{ORG}; other: memory 3")
     change(world, "team", parent=Namespace("other"))
     cluster.settle()
-    assert hard(world, "alice") == "cpu=1E,memory=1Ei"
+    assert hard(world, "alice") == "cpu=1E,memory=1Ei,pods=1E"
     assert "org.tree.quotatree.dev/depth" not in world.namespaces[Namespace("alice")].labels
     assert world.namespaces[Namespace("org")].annotations == {}
 
@@ -91,7 +91,7 @@ def test_a_managed_quota_that_was_deleted_comes_back_and_its_charge_never_went()
     node = world.ledger.forest.node(Namespace("org"))
     assert room.available(node, (), "cpu") == 0
     cluster.settle()
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
 
 
 def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
@@ -108,7 +108,7 @@ def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
         )
     )
     cluster.settle()
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
     assert world.managed[Namespace("a")]["quotatree"].labelled
 
 
@@ -116,7 +116,7 @@ def test_a_resource_that_is_dropped_everywhere_leaves_the_managed_quotas() -> No
     world, cluster = settled("org: cpu 5, pods 3 > a")
     world.see_quota(words.quota("org", hard={"cpu": "5"}, generation=2))
     cluster.settle()
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
 
 
 def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
@@ -125,7 +125,7 @@ def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
     world.see_quota(scoped)
     cluster.settle()
     assert hard(world, "a", "quotatree.besteffort") == "pods=1E"
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
     world.lose_quota(scoped)
     cluster.settle()
     assert sorted(world.managed[Namespace("a")]) == ["quotatree"]
@@ -133,7 +133,7 @@ def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
 
 def test_a_key_that_is_only_guaranteed_is_measured_and_not_limited() -> None:
     world, _ = settled("org > a: keeps cpu 3")
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
 
 
 def test_the_gate_opens_only_when_every_quota_is_measured() -> None:
@@ -287,7 +287,7 @@ def test_a_moved_child_frees_its_old_owner_of_the_finalizer() -> None:
 def test_a_tightening_does_not_make_the_label_enforced_flicker() -> None:
     world, cluster = settled("org: cpu 5 > a")
     seen = world.managed[Namespace("a")]["quotatree"]
-    tight = Resources.parse({"cpu": "2"})
+    tight = Resources.parse({"cpu": "2", "pods": "1E"})
     world.see_managed(replace(seen, resource_version=cluster.versions.next(), status_hard=tight))
     written = cluster.settle()
     assert [type(what) for what in written] == [effect.PatchManagedStatus]
