@@ -259,6 +259,7 @@ class Controller:
         for name in self._due.take(self._settings.status_most):
             for quota in self._live.world.limits.quotas(name):  # as it is now: writing took time
                 await self._report_on(quota)
+            await asyncio.sleep(0)  # what is as it was waits for nothing, and reviews must not wait
         for event in self.recorder.take(self._live.clock()):
             await self._say(event)
 

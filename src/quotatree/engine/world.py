@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.limits import Limits
@@ -200,8 +200,7 @@ class World:
 
     def counted_resources(self) -> tuple[str, ...]:
         """Return every resource name that a TreeQuota limits or guarantees, sorted."""
-        quotas: Iterable[Quota] = self.limits.all()
-        return tuple(sorted({r for q in quotas for r in (*q.hard, *q.guaranteed)}))
+        return tuple(sorted(self.limits.named()))
 
     def cascades(self, name: Namespace) -> bool:
         """Whether deletion of `name` may take its owned children along."""
