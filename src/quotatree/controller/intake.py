@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from quotatree.cluster.live import Live
@@ -100,6 +100,28 @@ class Intake:
                 pass
         return set()
 
+    def remembered(self) -> list[Quota]:
+        """Return the TreeQuotas that managed ResourceQuotas remember and nobody has listed."""
+        return [
+            quota
+            for found in self._world.managed.values()
+            for quota in (found[names.MANAGED_QUOTA].limits if names.MANAGED_QUOTA in found else ())
+            if self._world.limits.find(quota.key) is None
+        ]
+
+    def recall(self, *, kind_since: str | None) -> Dirty:
+        """Put those in force that went with their kind.
+
+        That is all of them while there is no such kind (`kind_since` is None), and those that are
+        older than the kind: they went with the one before it.
+        """
+        dirty: Dirty = set()
+        for quota in self.remembered():
+            if kind_since is None or quota.created < kind_since:
+                self.orphaned.add(quota.key)
+                dirty |= self._world.see_quota(quota)
+        return dirty
+
     def _see_quota(self, obj: Mapping[str, Any]) -> Dirty:
         quota = quotas.parse(obj)
         self.departed.pop(quota.key, None)
@@ -109,11 +131,13 @@ class Intake:
         self.conditions[quota.key] = found if isinstance(found, list) else []
         return self._world.see_quota(quota)
 
-    def bury(self, *, by_hand: bool) -> Dirty:
-        """End the departed TreeQuotas if somebody deleted them; if their CRD went, keep them."""
-        departed, self.departed = self.departed, {}
+    def bury(self, keys: Iterable[QuotaKey], *, by_hand: bool) -> Dirty:
+        """End departed TreeQuotas if somebody deleted them; if their CRD went, keep them."""
         dirty: Dirty = set()
-        for key, quota in departed.items():
+        for key in keys:
+            quota = self.departed.pop(key, None)
+            if quota is None:
+                continue  # it is there again
             if by_hand:
                 self.conditions.pop(key, None)
                 dirty |= self._world.lose_quota(quota)

@@ -8,6 +8,7 @@ from enum import Enum
 
 from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
+from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.units.resources import EMPTY, Resources
 
@@ -59,6 +60,7 @@ class ManagedQuota:
 
     `epoch` is the fence that the leader wrote (None before the first), `slice` the part that may
     grow without a call, `status_hard` the ceiling that native admission applies at this moment.
+    `limits` are the TreeQuotas of the namespace as it remembers them, should their kind vanish.
     """
 
     namespace: Namespace
@@ -75,6 +77,7 @@ class ManagedQuota:
     limited_by: str = ""
     terminating: bool = False
     labelled: bool = True
+    limits: tuple[Quota, ...] = ()
 
     @property
     def measured(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from quotatree.engine import plan, room
 from quotatree.engine.world import World
 from quotatree.model import effect, names
-from quotatree.model.names import Namespace
+from quotatree.model.names import Namespace, QuotaName
 from quotatree.model.observed import Lifecycle
 from quotatree.model.scope import ScopeTerm, scope_set
 from quotatree.testing import words
@@ -45,10 +45,41 @@ def test_every_key_of_the_line_is_measured_and_none_is_limited_natively() -> Non
     }
 
 
-def test_a_changed_limit_needs_no_write_to_the_managed_quotas() -> None:
+def test_a_changed_limit_is_remembered_where_it_stands_and_written_nowhere_else() -> None:
     world, cluster = settled(ORG)
-    world.see_quota(words.quota("org", hard={"cpu": "1"}, generation=2))
+    changed = words.quota("org", hard={"cpu": "1"}, generation=2)
+    world.see_quota(changed)
+    (write,) = cluster.settle()
+    assert isinstance(write, effect.PatchManaged)
+    assert (write.namespace, write.limits) == ("org", (changed.asked,))
+
+
+def test_what_the_controller_answers_to_a_limit_is_not_remembered() -> None:
+    world, cluster = settled(ORG)
+    quota = world.limits.find((Namespace("org"), QuotaName("quota")))
+    assert quota is not None
+    world.see_quota(replace(quota, granted=Resources.parse({"cpu": "1"})))
     assert cluster.settle() == []
+
+
+def test_a_limit_that_is_gone_is_forgotten() -> None:
+    world, cluster = settled(ORG)
+    world.lose_quota(words.quota("team"))
+    cluster.settle()
+    assert {n: len(q["quotatree"].limits) for n, q in world.managed.items()} == {
+        "org": 1,
+        "team": 0,
+        "alice": 0,
+        "bob": 0,
+    }
+
+
+def test_scoped_limits_are_remembered_with_the_others() -> None:
+    world, cluster = settled(ORG)
+    world.see_quota(replace(words.quota("org", scopes=BEST_EFFORT), name=QuotaName("scoped")))
+    cluster.settle()
+    found = world.managed[Namespace("org")]
+    assert [len(q.limits) for q in found.values()] == [2, 0]
 
 
 def test_a_namespace_says_where_it_stands() -> None:
