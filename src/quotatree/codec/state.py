@@ -41,6 +41,8 @@ def _node_to_dict(node: NodeState) -> dict[str, Any]:
     }
     if node.terminating:
         written["terminating"] = True
+    if node.applied:
+        written["applied"] = node.applied
     if node.scoped:
         written["scoped"] = [
             quotas.scopes_to_dict(item.scopes) | _figures_to_dict(item.figures)
@@ -54,8 +56,12 @@ def _figures_to_dict(figures: Figures) -> dict[str, Any]:
 
 
 def _quota_to_dict(quota: Quota) -> dict[str, Any]:
-    granted = {"granted": quota.granted.to_strings()} if quota.granted else {}
-    return {"name": quota.name} | quotas.spec_to_dict(quota) | granted
+    written = {"name": quota.name} | quotas.spec_to_dict(quota)
+    if quota.granted:
+        written["granted"] = quota.granted.to_strings()
+    if quota.applied:
+        written["applied"] = quota.applied
+    return written
 
 
 def parse(obj: object) -> TreeState | tuple[Problem, ...]:
@@ -78,6 +84,7 @@ def _node(item: Mapping[str, Any]) -> NodeState:
         enforced=item.get("enforced") is True,
         terminating=item.get("terminating") is True,
         lifecycle=_LIFECYCLES.get(fields.text(item, "lifecycle"), Lifecycle.INDEPENDENT),
+        applied=fields.text(item, "applied"),
         figures=_figures(item),
         scoped=tuple(
             ScopedFigures(scopes=fields.scopes(entry), figures=_figures(entry))
@@ -94,7 +101,9 @@ def _figures(item: Mapping[str, Any]) -> Figures:
 def _quota(namespace: str, entry: Mapping[str, Any]) -> Quota:
     metadata = {"namespace": namespace, "name": entry.get("name")}
     quota = quotas.parse({"metadata": metadata, "spec": entry})
-    return replace(quota, granted=fields.amounts(entry, "granted"))
+    return replace(
+        quota, granted=fields.amounts(entry, "granted"), applied=fields.text(entry, "applied")
+    )
 
 
 # -- checks ---------------------------------------------------------------------------------
