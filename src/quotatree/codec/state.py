@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import orjson
+
 from quotatree.codec import fields, quota_rules, quotas
 from quotatree.codec.findings import Finding, Path, wrong_type
 from quotatree.model.names import API_VERSION, Namespace
@@ -15,6 +17,8 @@ from quotatree.model.quota import Quota
 from quotatree.model.state import Figures, NodeState, ScopedFigures, TreeState
 
 KIND: Final = "TreeState"
+MAX_BYTES: Final = 64 * 2**20
+"""Size of the greatest file that is read: some fifty thousand namespaces."""
 
 _AMOUNTS: Final = ("held", "used", "charged", "available", "hard", "guaranteed")
 _LIFECYCLES: Final = {kind.value: kind for kind in Lifecycle}
@@ -62,6 +66,25 @@ def _quota_to_dict(quota: Quota) -> dict[str, Any]:
     if quota.applied:
         written["applied"] = quota.applied
     return written
+
+
+def read(data: bytes) -> TreeState | tuple[Problem, ...]:
+    """Return the state that a file holds, or everything that is wrong with it."""
+    if len(data) > MAX_BYTES:
+        message = f"the file is too large: at most {MAX_BYTES // 2**20} MiB are read"
+        return (Problem(path="", message=message),)
+    try:
+        return parse(orjson.loads(data))
+    except orjson.JSONDecodeError as error:
+        return (
+            Problem(
+                path="",
+                message=f"is no JSON: {error.msg}",
+                line=error.lineno,
+                column=error.colno,
+                hint="a state file is what quotatree tree -o json prints",
+            ),
+        )
 
 
 def parse(obj: object) -> TreeState | tuple[Problem, ...]:

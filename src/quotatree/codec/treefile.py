@@ -84,7 +84,7 @@ def parse(data: bytes) -> TreeFile | tuple[Problem, ...]:
 def read(data: bytes) -> Located | tuple[Problem, ...]:
     """Return the tree that a file holds with its places, or everything that is wrong with it."""
     if len(data) > MAX_BYTES:
-        message = f"the file has {len(data) / 2**20:.1f} MiB, at most 10 MiB are read"
+        message = "the file is too large: at most 10 MiB are read"
         return (Problem(path="", message=message),)
     try:
         text = data.removeprefix(codecs.BOM_UTF8).decode()

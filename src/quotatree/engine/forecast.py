@@ -49,9 +49,10 @@ def trial(
         before=whatif.world(seen),
         outcome=whatif.after(seen, tree, removals),
         tree=tree,
+        removals=removals,
         labels=labels or {},
     )
-    steps = tuple(pair.steps(removals))
+    steps = tuple(pair.steps())
     return Trial(
         before=pair.before,
         outcome=pair.outcome,
@@ -69,6 +70,7 @@ class _Pair:
     before: World
     outcome: Outcome
     tree: TreeFile
+    removals: Removals
     labels: Labels = field(default_factory=dict)
 
     @property
@@ -77,8 +79,9 @@ class _Pair:
 
     # -- steps ------------------------------------------------------------------------------
 
-    def steps(self, removals: Removals) -> Iterator[Step]:
+    def steps(self) -> Iterator[Step]:
         refused = {item.namespace for item in self.outcome.refused}
+        removals = self.removals
         for node in self.tree.nodes:
             yield self._namespace(node, refused=node.namespace in refused)
         for node in self.tree.nodes:
@@ -137,7 +140,9 @@ class _Pair:
         parents = {n: _parent(self.before, n) for n in self.before.namespaces}
         parents |= {n: _parent(self.after, n) for n in self.after.namespaces}
         forest = rollup.acyclic(parents)
-        touched = {node.namespace for node in self.tree.nodes if node.namespace in forest}
+        named = {node.namespace for node in self.tree.nodes}
+        named |= {*self.removals.detach, *self.removals.namespaces}
+        touched = {name for name in named if name in forest}
         roots = {rollup.path_up(forest, name)[-1] for name in touched}
         old = {
             self.before.ledger.forest.path(n)[-1] for n in touched if n in self.before.namespaces

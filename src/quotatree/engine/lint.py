@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from quotatree.engine import explain, rollup
@@ -16,6 +16,7 @@ from quotatree.engine.world import World
 from quotatree.model import names, scope
 from quotatree.model.names import Namespace
 from quotatree.model.observed import Lifecycle
+from quotatree.model.offers import Offers
 from quotatree.model.quota import Quota
 from quotatree.model.report import Item, Level, Rule
 from quotatree.model.scope import UNSCOPED, ScopeSet
@@ -76,14 +77,6 @@ class Levels:
     def above(self, name: Namespace) -> list[Namespace]:
         """Return the ancestors, the nearest first."""
         return rollup.path_up(self.parents, name)[1:]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offers:
-    """What a cluster offers to pods: extended resources by name, and classes of devices."""
-
-    resources: frozenset[str] = field(default=frozenset())
-    device_classes: frozenset[str] = field(default=frozenset())
 
 
 def levels(tree: TreeFile, world: World | None = None) -> Levels:
