@@ -111,6 +111,8 @@ def _nodes(
             name = Text(further, style="dim")
     yield ""
     yield table
+    if any(row.unmeasured for node in nodes for row in node.rows):
+        yield Text("? some of it is not measured yet and counts as nothing")
     hidden = len(forecast.nodes) - len(nodes)
     if hidden:
         words = "1 namespace is" if hidden == 1 else f"{hidden} namespaces are"
@@ -131,11 +133,10 @@ def _notable(forecast: Forecast, report: Report) -> tuple[NodeForecast, ...]:
 
 
 def _cells(row: Row, signs: render.Signs) -> tuple[Text, ...]:
-    label = f"{row.resource} [{scope.describe(row.scopes)}]" if row.scopes else row.resource
     waits = ", waits" if row.kept > row.in_force else ""
     keeps = _pair(row, row.kept_before or None, row.kept or None)
     return (
-        Text(label),
+        Text(scope.label(row.resource, row.scopes)),
         Text(_pair(row, row.hard_before, row.hard)),
         Text("" if keeps == NONE else f"{keeps}{waits}"),
         _usage(row, signs),

@@ -61,10 +61,14 @@ RULES: Final = (NEVER_BITES, OVERPROMISED, BURST_ONLY, UNOWNED, UNOFFERED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A finding and the spot of the tree that it is about."""
+    """A finding and the spot of the tree that it is about.
+
+    `said` is its message for readers who are shown the spot anyway.
+    """
 
     item: Item
     spot: Spot
+    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +97,17 @@ def levels(tree: TreeFile, world: World | None = None) -> Levels:
     return Levels(parents=rollup.acyclic(parents), quotas=quotas)
 
 
-def found(rule: Rule, spot: Spot, message: str, *, remedy: str = "") -> Finding:
-    """Return a finding at the level of its rule."""
+def found(rule: Rule, spot: Spot, message: str, *, remedy: str = "", resource: str = "") -> Finding:
+    """Return a finding at the level of its rule; `resource` is what its numbers count."""
     item = Item(
         code=rule.code,
         level=rule.level,
-        message=message,
+        message=f"{resource}: {message}" if resource else message,
         remedy=remedy,
         subject=f"namespace/{spot.namespace}",
         namespace=spot.namespace,
     )
-    return Finding(item=item, spot=spot)
+    return Finding(item=item, spot=spot, said=message)
 
 
 def findings(tree: TreeFile, levels: Levels) -> Iterator[Finding]:
@@ -151,19 +155,16 @@ def _never_bites(
     remedy = "take it out, or lower it" if own else f"lower it, or raise {whose}"
     spot = spot_of(quota, "hard", resource)
     message = (
-        f"{_labelled(quota, resource)}: {explain.amount(resource, hard)} is more than the "
+        f"{explain.amount(resource, hard)} is more than the "
         f"{explain.amount(resource, limit)} of {whom}; the tightest wins"
     )
-    return found(NEVER_BITES, spot, message, remedy=remedy)
+    label = scope.label(resource, quota.scopes)
+    return found(NEVER_BITES, spot, message, remedy=remedy, resource=label)
 
 
 def spot_of(quota: Quota, field: str, resource: str) -> Spot:
     """Return where an amount of a quota stands."""
     return Spot(namespace=quota.namespace, quota=quota.name, field=field, resource=resource)
-
-
-def _labelled(quota: Quota, resource: str) -> str:
-    return f"{resource} [{scope.describe(quota.scopes)}]" if quota.scopes else resource
 
 
 # -- guarantees that cannot all be kept -----------------------------------------------------
@@ -207,12 +208,18 @@ def _overpromised(
     ]
     who = f"; {', '.join(keepers)}" if keepers else ""
     message = (
-        f"{resource}: guarantees of {kept(name)} do not fit "
+        f"guarantees of {kept(name)} do not fit "
         f"into {explain.amount(resource, hard.nano(resource))}{who}"
     )
     remedy = f"lower a guarantee, or raise the hard of {name}"
     quota, written = _written(levels.quotas[name], scopes, resource)
-    return found(OVERPROMISED, spot_of(quota, "hard", written), message, remedy=remedy)
+    return found(
+        OVERPROMISED,
+        spot_of(quota, "hard", written),
+        message,
+        remedy=remedy,
+        resource=scope.label(written, scopes),
+    )
 
 
 def _written(quotas: Iterable[Quota], scopes: ScopeSet, resource: str) -> tuple[Quota, str]:

@@ -154,6 +154,7 @@ def _over(trial: Trial) -> Iterator[Finding]:
                     _spot(trial, node.namespace, row, field="hard"),
                     _over_message(row, worse=worse),
                     remedy=_over_remedy(trial, node.namespace, row),
+                    resource=scope.label(row.resource, row.scopes),
                 )
 
 
@@ -163,7 +164,7 @@ def _over_message(row: Row, *, worse: bool) -> str:
     what = "in use" if row.used >= row.charged else "in use or kept for guarantees"
     when = "at once" if worse else "as it is now"
     return (
-        f"{_labelled(row)}: {charged} {what}, {explain.amount(row.resource, row.hard)} allowed: "
+        f"{charged} {what}, {explain.amount(row.resource, row.hard)} allowed: "
         f"over by {explain.amount(row.resource, row.over)} {when}"
     )
 
@@ -364,7 +365,3 @@ def _spot(trial: Trial, name: Namespace, row: Row, *, field: str) -> Spot:
         if quota.scopes == row.scopes and amounts.nanos().get(row.resource) == wanted:
             return lint.spot_of(quota, field, row.resource)
     return Spot(namespace=name)
-
-
-def _labelled(row: Row) -> str:
-    return f"{row.resource} [{scope.describe(row.scopes)}]" if row.scopes else row.resource

@@ -128,13 +128,12 @@ def _row_cells(node: NodeForecast, row: Row) -> tuple[str, ...]:
         old, new = (NONE if nano is None else amount(row, nano) for nano in (before, after))
         return new if old == new else f"{old} → {new}"
 
-    label = f"{row.resource} [{scope.describe(row.scopes)}]" if row.scopes else row.resource
     waits = " (waits)" if row.kept > row.in_force else ""
     unknown = "?" if row.unmeasured else ""
     over = f", over by {amount(row, row.over)}" if row.over else ""
     return (
         node.namespace,
-        label,
+        scope.label(row.resource, row.scopes),
         pair(row.hard_before, row.hard),
         f"{pair(row.kept_before or None, row.kept or None)}{waits}",
         amount(row, row.used) + unknown,
