@@ -21,7 +21,7 @@ from quotatree.engine import whatif
 from quotatree.engine.fit import Situation
 from quotatree.errors import ClusterError
 from quotatree.model import names
-from quotatree.model.names import Namespace
+from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
 
 Body = Mapping[str, Any]
@@ -106,7 +106,8 @@ def _with_new_namespaces(found: Surroundings, bodies: Iterable[Body]) -> Surroun
         if kinds.of(body) == ("", "Namespace"):
             namespace = namespaces.parse(body)
             if namespace.name and namespace.name not in known:
-                new.append(namespace)
+                # As if the API server had just made it: no version means "never seen".
+                new.append(replace(namespace, uid=Uid(namespace.name), resource_version=1))
     seen = found.situation.seen
     seen = replace(seen, namespaces=(*seen.namespaces, *new))
     return replace(found, situation=replace(found.situation, seen=seen))
