@@ -27,6 +27,9 @@ pytestmark = pytest.mark.cluster
 TREES, PODS = (10, 30) if os.environ.get("QUOTATREE_SOAK") else (3, 20)
 """How many trees, and how many pods are asked for in each."""
 
+SETTLED = 1.1
+"""Seconds: room that has come back within the last one may be refused still."""
+
 RESOURCES = {
     "pods": (3, 9),
     "count/pods": (4, 9),
@@ -196,6 +199,7 @@ async def try_tree(client: Client, oracle: Oracle, seed: int, counts: Counter[st
         refused += bool(told)
         if refused * 20 > asked * 11:  # more than 55 %: give back what is there
             await clear(client, tree)
+            await asyncio.sleep(SETTLED)
     await fell(client, tree)
     return complaints
 
