@@ -259,6 +259,7 @@ async def test_explain_of_a_controller_names_who_refuses_its_next_pod(client, tr
     ]
     assert found["change"][0]["to"] == "4"
     assert "exceeded quota" in found["events"][0]
+    assert "it has 1 of its 3 pods" in found["notes"]
 
 
 def _template() -> dict[str, Any]:
