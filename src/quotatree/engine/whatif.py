@@ -36,6 +36,8 @@ _EPOCH: Final = 1
 _AT_BIRTH: Final = {"count/configmaps": NANO, "count/serviceaccounts": NANO}
 _FIRST: Final = 1
 """resourceVersion and generation of what no API server has numbered."""
+_LAST: Final = 2**63 - 1
+"""resourceVersion of an end: above that of all that goes with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +288,7 @@ def _remove(found: World, removals: Removals) -> None:
             found.lose_quota(quota)
         known = found.namespaces.get(name)
         if known is not None:
-            found.lose_namespace(name, known.resource_version)
+            found.lose_namespace(name, _LAST)
 
 
 def _measure(
