@@ -153,7 +153,8 @@ def world(seen: Observed) -> World:
     found = World(Ledger(epoch=_EPOCH))
     for namespace in seen.namespaces:
         found.see_namespace(namespace)
-    for quota in seen.quotas:
+    # In the order of a list: guarantees that wait are granted in the order of their coming.
+    for quota in sorted(seen.quotas, key=lambda quota: quota.key):
         found.see_quota(quota)
     for managed in seen.managed:
         found.see_managed(replace(managed, epoch=_EPOCH))
