@@ -122,13 +122,7 @@ def read(filename: str) -> TreeFile:
     Raises:
         InputError: it cannot be read, or holds mistakes; all of them are in the message.
     """
-    try:
-        # One byte more than is allowed tells too much from just enough.
-        with click.open_file(filename, "rb") as file:
-            data = file.read(treefile.MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{filename}: {error.strerror}") from error
-    found = treefile.parse(data)
+    found = treefile.parse(options.read_bytes(filename, treefile.MAX_BYTES))
     if isinstance(found, TreeFile):
         return found
     raise InputError(problem_list(filename, found))
@@ -139,14 +133,18 @@ def problem_list(filename: str, problems: tuple[Problem, ...]) -> str:
     name = "<stdin>" if filename == "-" else filename
     count = f"{len(problems)} mistake{'' if len(problems) == 1 else 's'}"
     lines = [f"{name}: {count}, nothing was changed"]
-    for problem in problems[:_SHOWN_PROBLEMS]:
-        place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
-        path = f" {problem.path}:" if problem.path else ""
-        hint = f"; {problem.hint}" if problem.hint else ""
-        lines.append(f"{place}:{path} {problem.message}{hint}")
+    lines += [problem_line(name, problem) for problem in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > _SHOWN_PROBLEMS:
         lines.append(f"… and {len(problems) - _SHOWN_PROBLEMS} more")
     return "\n".join(lines)
+
+
+def problem_line(name: str, problem: Problem) -> str:
+    """Return one mistake of the file `name`, its place first."""
+    place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
+    path = f" {problem.path}:" if problem.path else ""
+    hint = f"; {problem.hint}" if problem.hint else ""
+    return f"{place}:{path} {problem.message}{hint}"
 
 
 async def _apply(

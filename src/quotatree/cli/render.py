@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -31,7 +31,7 @@ _LONGEST_AMOUNT: Final = 7  # characters; longer ones are rounded for the screen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Signs:
+class Signs:
     """The characters that a screen can show."""
 
     full: str
@@ -42,8 +42,8 @@ class _Signs:
     gap: str
 
 
-_UNICODE: Final = _Signs(full="█", empty="░", branch="├─ ", last="└─ ", line="│  ", gap="   ")
-_ASCII: Final = _Signs(full="#", empty=".", branch="|- ", last="`- ", line="|  ", gap="   ")
+UNICODE: Final = Signs(full="█", empty="░", branch="├─ ", last="└─ ", line="│  ", gap="   ")
+ASCII: Final = Signs(full="#", empty=".", branch="|- ", last="`- ", line="|  ", gap="   ")
 
 
 def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
@@ -53,7 +53,7 @@ def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
     """
     if not state.nodes:
         return Text("There is no tree yet: quotatree apply -f quotatree.yaml makes one.")
-    signs = _ASCII if ascii_only else _UNICODE
+    signs = ASCII if ascii_only else UNICODE
     return _Fitting(_beside(state, signs), _below(state, signs))
 
 
@@ -73,11 +73,11 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
 
 
-def _beside(state: TreeState, signs: _Signs) -> Table:
+def _beside(state: TreeState, signs: Signs) -> Table:
     table, shown = _table(), {node.namespace for node in state.nodes}
     for heading in ("NAMESPACE", "STATE", "RESOURCE", "USED / HARD", "FREE"):
         table.add_column(heading, no_wrap=True)
-    for node, first, further in _with_guides(state, signs):
+    for node, first, further in guides(state.nodes, signs):
         name, mark = _heading(node, first, shown), _mark(node)
         for cells in _lines(node, signs):
             table.add_row(name, mark, *cells)
@@ -85,11 +85,11 @@ def _beside(state: TreeState, signs: _Signs) -> Table:
     return table
 
 
-def _below(state: TreeState, signs: _Signs) -> Table:
+def _below(state: TreeState, signs: Signs) -> Table:
     table, shown = _table(), {node.namespace for node in state.nodes}
     rows = [
         row
-        for node in _with_guides(state, signs)
+        for node in guides(state.nodes, signs)
         for row in _block(*node, signs=signs, shown=shown)
     ]
     table.add_column("NAMESPACE", overflow="fold", min_width=2 * BAR)
@@ -103,7 +103,7 @@ def _below(state: TreeState, signs: _Signs) -> Table:
 
 
 def _block(
-    node: NodeState, first: str, further: str, *, signs: _Signs, shown: Set[Namespace]
+    node: NodeState, first: str, further: str, *, signs: Signs, shown: Set[Namespace]
 ) -> Iterator[tuple[Text, Text, Text]]:
     lines = list(_lines(node, signs))
     alone = lines[0][1].plain if not lines[0][0] else ""
@@ -124,14 +124,29 @@ def _mark(node: NodeState) -> Text:
     return Text(_state_word(node), style="" if node.enforced else "yellow")
 
 
-def _with_guides(state: TreeState, signs: _Signs) -> Iterator[tuple[NodeState, str, str]]:
+class Placed(Protocol):
+    """Whatever has a place in the tree."""
+
+    @property
+    def namespace(self) -> Namespace:
+        """Its namespace."""
+
+    @property
+    def parent(self) -> Namespace | None:
+        """The namespace above it."""
+
+
+_Placed = TypeVar("_Placed", bound=Placed)
+
+
+def guides(nodes: Sequence[_Placed], signs: Signs) -> Iterator[tuple[_Placed, str, str]]:
     """Yield each node with what stands before its name, and before its further lines."""
-    parents = rollup.acyclic({node.namespace: node.parent for node in state.nodes})
+    parents = rollup.acyclic({node.namespace: node.parent for node in nodes})
     last_child: dict[Namespace | None, Namespace] = {}
-    for node in state.nodes:
+    for node in nodes:
         last_child[parents[node.namespace]] = node.namespace
     with_children = set(parents.values())
-    for node in state.nodes:
+    for node in nodes:
         path = rollup.path_up(parents, node.namespace)[-2::-1]  # without the root, from the top
         steps = [name == last_child[parents[name]] for name in path]
         above = "".join(signs.gap if last else signs.line for last in steps[:-1])
@@ -147,7 +162,7 @@ def _state_word(node: NodeState) -> str:
     return "enforced" if node.enforced else "pending"
 
 
-def _lines(node: NodeState, signs: _Signs) -> Iterator[tuple[Text, Text, Text]]:
+def _lines(node: NodeState, signs: Signs) -> Iterator[tuple[Text, Text, Text]]:
     """Yield the cells of each line of a node; there is at least one."""
     shown = False
     for scopes, figures in _by_scope(node):
@@ -176,13 +191,18 @@ def _by_scope(node: NodeState) -> Iterator[tuple[ScopeSet, Figures]]:
         yield item.scopes, item.figures
 
 
-def _usage(name: str, figures: Figures, signs: _Signs) -> Text:
+def _usage(name: str, figures: Figures, signs: Signs) -> Text:
     used = _amount(name, figures.used, absent="0")
     if name not in figures.hard:
         return Text(f"{' ' * BAR} {used}")
-    share, style = _share(figures.used.nano(name), figures.hard.nano(name))
-    bar = signs.full * share + signs.empty * (BAR - share)
-    return Text.assemble((bar, style), f" {used} / {_amount(name, figures.hard, absent='0')}")
+    drawn = bar(figures.used.nano(name), figures.hard.nano(name), signs)
+    return Text.assemble(drawn, f" {used} / {_amount(name, figures.hard, absent='0')}")
+
+
+def bar(used: int, hard: int, signs: Signs) -> Text:
+    """Return how much of a limit is used, as a bar."""
+    cells, style = _share(used, hard)
+    return Text(signs.full * cells + signs.empty * (BAR - cells), style=style)
 
 
 def _share(used: int, hard: int) -> tuple[int, str]:
