@@ -20,6 +20,10 @@ COMMANDS: Final = {
         "quotatree.cli.controller:controller_command",
         "Run the controller and its webhook.",
     ),
+    "import": (
+        "quotatree.cli.importing:import_command",
+        "Write quotatree.yaml from what other tools limit now.",
+    ),
     "manifests": (
         "quotatree.cli.manifests:manifests_command",
         "Print everything that an installation needs.",
