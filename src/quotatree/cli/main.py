@@ -20,6 +20,10 @@ COMMANDS: Final = {
         "quotatree.cli.controller:controller_command",
         "Run the controller and its webhook.",
     ),
+    "doctor": (
+        "quotatree.cli.doctor.command:doctor",
+        "Look whether the installation is sound, and mend wrong counts.",
+    ),
     "import": (
         "quotatree.cli.importing:import_command",
         "Write quotatree.yaml from what other tools limit now.",
