@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from quotatree.cli import manifest_files
 from quotatree.codec import treefile
-from quotatree.importers import convert, documents, objects
+from quotatree.importers import convert, objects
 from quotatree.manifests import install
 from quotatree.manifests.settings import InstallSettings
 
@@ -41,7 +42,8 @@ def render(name: str) -> str:
 def imported(tool: str) -> dict[str, str]:
     """Return what the golden files of an import have to hold: the tree and what was said."""
     source = GOLDEN / "import" / f"{tool}.objects.yaml"
-    found = convert.convert(objects.of(documents.parse(source.read_bytes(), name=source.name)))
+    read = manifest_files.read([str(source)])
+    found = convert.convert(objects.of(item.body for item in read))
     return {
         f"import/{tool}.quotatree.yaml": treefile.to_text(found.tree),
         f"import/{tool}.notes.txt": "".join(f"{note}\n" for note in found.notes),

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 import yaml
 
-from quotatree.cli import apply, options
+from quotatree.cli import apply, manifest_files, options
 from quotatree.codec import treefile
 from quotatree.errors import InputError
-from quotatree.importers import convert, documents, objects, reading
+from quotatree.importers import convert, objects, reading
 from quotatree.importers.assemble import Imported
-from quotatree.importers.objects import Object, Objects
+from quotatree.importers.objects import Objects
 from quotatree.model.treefile import TreeFile
-
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 @click.command(
@@ -83,24 +80,7 @@ async def _from(kubeconfig: str | None, context: str | None, tools: tuple[str, .
 
 
 def _from_files(filenames: tuple[str, ...]) -> Objects:
-    return objects.of(obj for name in filenames for obj in _read(name))
-
-
-def _read(name: str) -> Iterator[Object]:
-    if name != "-" and Path(name).is_dir():
-        files = sorted(p for p in Path(name).rglob("*") if p.suffix in _SUFFIXES and p.is_file())
-        if not files:
-            raise InputError(f"{name}: there is no {', '.join(_SUFFIXES)} file in this folder")
-        for path in files:
-            yield from _read(str(path))
-        return
-    try:
-        # One byte more than is allowed tells too much from just enough.
-        with click.open_file(name, "rb") as file:
-            data = file.read(documents.MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror}") from error
-    yield from documents.parse(data, name="<stdin>" if name == "-" else name)
+    return objects.of(found.body for found in manifest_files.read(filenames))
 
 
 def _text(imported: Imported, output: str) -> str:

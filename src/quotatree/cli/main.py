@@ -15,6 +15,7 @@ from quotatree.errors import QuotaTreeError
 # A command is imported when it is called: help and completion must not wait for HTTP and TLS.
 COMMANDS: Final = {
     "apply": ("quotatree.cli.apply:apply", "Bring the cluster in line with quotatree.yaml."),
+    "check": ("quotatree.cli.check:check", "Tell whether manifests fit into the tree."),
     "completion": ("quotatree.cli.completion:completion", "Print the shell completion script."),
     "controller": (
         "quotatree.cli.controller:controller_command",
@@ -24,6 +25,7 @@ COMMANDS: Final = {
         "quotatree.cli.doctor.command:doctor",
         "Look whether the installation is sound, and mend wrong counts.",
     ),
+    "explain": ("quotatree.cli.explain:explain", "Explain who refuses, and what would help."),
     "import": (
         "quotatree.cli.importing:import_command",
         "Write quotatree.yaml from what other tools limit now.",

@@ -46,7 +46,8 @@ def _deployment(obj: Mapping[str, Any], context: Context) -> Expansion:
     found = _replicated(obj, context)
     spec = fields.mapping(obj, "spec")
     surge = _surge(fields.mapping(spec, "strategy"), count(spec, "replicas", 1))
-    notes = (f"a rollout runs up to {surge} more pods for a while (maxSurge)",) if surge else ()
+    more = "one more pod" if surge == 1 else f"up to {surge} more pods"
+    notes = (f"a rollout runs {more} for a while (maxSurge)",) if surge else ()
     parts = (*found.parts, plain("replicasets.apps", "replica set"))
     return replace(found, parts=parts, notes=notes)
 
@@ -79,10 +80,12 @@ def _name(obj: Mapping[str, Any]) -> str:
 def _daemon_set(obj: Mapping[str, Any], context: Context) -> Expansion:
     one = expand(_of_template(obj), context, number=1)
     text = "a DaemonSet has a pod on each node that it matches: how many is not known here"
-    cost = one.parts[0].charge.amounts.without(["count/pods"])
+    cost = one.parts[0].charge.amounts.without(["count/pods", "pods", "cpu", "memory"])
     return Expansion(
         parts=(plain("controllerrevisions.apps", "revision"),),
-        unknown=(f"{text}; each pod costs {cost}",),
+        unknown=(
+            f"{text}; each costs {', '.join(f'{n} {a}' for n, a in cost.to_strings().items())}",
+        ),
         problems=one.problems,
     )
 

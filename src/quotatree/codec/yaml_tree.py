@@ -233,7 +233,7 @@ class _Reader:
 
 
 def syntax_finding(text: str, error: yaml.YAMLError) -> tuple[Finding, Mark]:
-    """Return what PyYAML could not read, and where."""
+    """Return what the parser complains of, and where."""
     if isinstance(error, yaml.reader.ReaderError):
         position = cast("int", error.position)
         line = text.count("\n", 0, position) + 1

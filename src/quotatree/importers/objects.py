@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from quotatree.codec import fields
+from quotatree.codec import fields, kinds
 
 Object = Mapping[str, Any]
 KindName = tuple[str, str]
@@ -50,21 +50,11 @@ class Objects:
 
 
 def of(found: Iterable[Object]) -> Objects:
-    """Return objects by kind; a `List` is what it holds."""
+    """Return objects by kind."""
     by_kind: dict[KindName, list[Object]] = {}
-    for obj in _flat(found):
-        group = fields.text(obj, "apiVersion").rpartition("/")[0]
-        by_kind.setdefault((group, fields.text(obj, "kind")), []).append(obj)
-    return Objects(by_kind={kind: tuple(items) for kind, items in by_kind.items()})
-
-
-def _flat(found: Iterable[Object]) -> Iterator[Object]:
     for obj in found:
-        # Not lists of lists: nobody writes them, and a YAML alias can make them endless.
-        if fields.text(obj, "kind").endswith("List") and "items" in obj:
-            yield from fields.items(obj, "items")
-        else:
-            yield obj
+        by_kind.setdefault(kinds.of(obj), []).append(obj)
+    return Objects(by_kind={kind: tuple(items) for kind, items in by_kind.items()})
 
 
 def name_of(obj: Object) -> str:

@@ -84,14 +84,14 @@ def big(folder):
     ("arguments", "stdin", "want"),
     [
         pytest.param(lambda f: ["-f", f / "no.yaml"], None, "No such file", id="missing file"),
-        pytest.param(lambda f: ["-f", f], None, "there is no .yaml", id="empty folder"),
+        pytest.param(lambda f: ["-f", f], None, "no file in it ends in", id="empty folder"),
         pytest.param(lambda _: ["-f", "-"], "a:\n\t- b\n", "<stdin>:2:1: is no YAML", id="a tab"),
-        pytest.param(lambda _: ["-f", "-"], "- 1\n", "must be a Kubernetes object", id="a list"),
-        pytest.param(lambda _: ["-f", "-"], "", "there is no limit", id="empty"),
+        pytest.param(lambda _: ["-f", "-"], "- 1\n", "must be an object, is a list", id="a list"),
+        pytest.param(lambda _: ["-f", "-"], "", "there is no object", id="empty"),
         pytest.param(
             lambda _: ["-f", "-", "--from", "kueue"], QUOTA, "there is no limit", id="other tool"
         ),
-        pytest.param(lambda f: ["-f", big(f)], None, "at most 32 MiB", id="50 MB"),
+        pytest.param(lambda f: ["-f", big(f)], None, "too large", id="50 MB"),
         pytest.param(
             lambda f: ["-f", "-", "--to", f / "none" / "x"], QUOTA, "No such file", id="no folder"
         ),
