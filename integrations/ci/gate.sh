@@ -7,6 +7,7 @@
 #   QUOTATREE_STATE       a file of `quotatree tree -o json`: no cluster is asked
 #   QUOTATREE_OFFLINE     true: no cluster is asked; without a state the tree meets an empty one
 #   QUOTATREE_REPORTS     where reports go; default: quotatree-reports
+#   QUOTATREE_FORMATS     which ones; default: markdown sarif junit
 #
 # Reports: plan.md, plan.sarif, plan.xml (JUnit), and the same for check.
 # Exit code: 0 all of it fits, 3 something does not fit, 1 it could not be judged.
@@ -17,6 +18,8 @@ PATH=$PATH:$venv/bin
 reports=${QUOTATREE_REPORTS:-quotatree-reports}
 file=${QUOTATREE_FILE-quotatree.yaml}
 read -r -a manifests <<<"${QUOTATREE_MANIFESTS:-}"
+read -r -a formats <<<"${QUOTATREE_FORMATS:-markdown sarif junit}"
+declare -A endings=([markdown]=md [sarif]=sarif [junit]=xml)
 mkdir -p "$reports" || exit 1
 
 worst=0
@@ -34,8 +37,8 @@ note() {
 ask() {
   local name=$1 form running=()
   shift
-  for form in markdown:md sarif:sarif junit:xml; do
-    quotatree "$name" "$@" -o "${form%%:*}" >"$reports/$name.${form##*:}" 2>/dev/null &
+  for form in "${formats[@]}"; do
+    quotatree "$name" "$@" -o "$form" >"$reports/$name.${endings[$form]}" 2>/dev/null &
     running+=($!)
   done
   quotatree "$name" "$@"
@@ -71,7 +74,7 @@ elif [[ ${#manifests[@]} -gt 0 ]]; then
 fi
 
 # A GitHub job shows this on its page, and gives the verdict to later steps.
-if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then
+if [[ -n ${GITHUB_STEP_SUMMARY:-} && " ${formats[*]} " == *" markdown "* ]]; then
   cat "$reports"/*.md >>"$GITHUB_STEP_SUMMARY"
 fi
 if [[ -n ${GITHUB_OUTPUT:-} ]]; then

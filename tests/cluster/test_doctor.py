@@ -199,15 +199,50 @@ def test_what_nobody_keeps_right_any_more_is_named_and_the_dead_webhook_too(soun
     assert "secrets that nothing limits" in differs["message"]
 
 
+def acting_as(bed, folder, user):
+    """A kubeconfig of the administrator's that acts as somebody else."""
+    config = yaml.safe_load(bed.path.read_text(encoding="utf-8"))
+    for entry in config["users"]:
+        entry["user"]["as"] = user
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return str(path)
+
+
 @pytest.mark.parametrize("arguments", [[], ["--fix"]])
 def test_without_permission_there_is_one_message_and_exit_1(bed, tmp_path, arguments):
-    config = yaml.safe_load(bed.path.read_text(encoding="utf-8"))
-    for user in config["users"]:
-        user["user"]["as"] = "nobody-in-particular"
-    path = tmp_path / "nobody"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    result = CliRunner().invoke(main.cli, ["doctor", "--kubeconfig", str(path), *arguments])
+    path = acting_as(bed, tmp_path, "nobody-in-particular")
+    result = CliRunner().invoke(main.cli, ["doctor", "--kubeconfig", path, *arguments])
     assert result.exit_code == 1
     assert "nobody-in-particular" in result.stderr
     assert result.stderr.count("Error:") == 1
     assert "Traceback" not in result.stderr
+
+
+READER = """
+- {apiGroups: [""], resources: [namespaces, resourcequotas, pods, services], verbs: [list]}
+- {apiGroups: [""], resources: [persistentvolumeclaims], verbs: [list]}
+- {apiGroups: [quotatree.dev], resources: [treequotas], verbs: [list]}
+"""
+
+
+def test_what_one_may_not_read_is_said_and_is_no_error(bed, tmp_path):
+    group = "rbac.authorization.k8s.io"
+    rules = yaml.safe_load(READER)
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "rules": rules}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "reader"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": "reader"}],
+    }
+    for obj in (role, binding):
+        bed.ask("apply", obj | {"metadata": {"name": "reader"}})
+    path = acting_as(bed, tmp_path, "reader")
+    result = CliRunner().invoke(main.cli, ["doctor", "--kubeconfig", path, "-o", "json"])
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert {f["code"] for f in found["findings"]} == {"not-checked"}
+    results = {check["name"]: check["result"] for check in found["checks"]}
+    assert {n for n, result in results.items() if result == "ok"} == {"API server", "quotas"}
+    assert any("configmaps" in f["message"] for f in found["findings"])

@@ -60,6 +60,8 @@ def run(folder: Path, command: str, **variables: str) -> Done:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
         "HOME": str(folder),
         "LANG": "C.UTF-8",
+        # One report is enough where reports are not what is looked at.
+        "QUOTATREE_FORMATS": "markdown",
         **variables,
     }
     done = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -22,7 +22,7 @@ from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.errors import ClusterError
 from quotatree.importers import reading as importing
-from quotatree.manifests import crd, install, webhook
+from quotatree.manifests import crd, install
 from quotatree.manifests.settings import DEFAULT_NAMESPACE, InstallSettings
 from quotatree.model import names
 from quotatree.model.report import Level, Report, Verdict, in_order
@@ -117,42 +117,48 @@ async def _examine(kubeconfig: str | None, context: str | None, wishes: Wishes) 
         return checks
 
 
+async def _known(name: str, work: Awaitable[Check]) -> Check:
+    """Return a check, or that it could not be made: what one may not read is no error."""
+    try:
+        return await work
+    except ClusterError as error:
+        if error.status != reading.FORBIDDEN:
+            raise
+        item = rules.found("not-checked", str(error))
+        return Check(name=name, summary="unknown", items=(item,))
+
+
 async def _installation(client: Client, namespace: str) -> list[Check]:
-    configuration = await client.find(paths.VALIDATING_WEBHOOKS, webhook.WEBHOOK_CONFIGURATION)
+    configuration = await reading.configuration(client)
     settings = InstallSettings(
         namespace=namespace,
         version=quotatree.__version__,
         image="-",
         webhook_url=installed.base_url(configuration),
     )
-    wanted = install.installation(settings)
+
+    async def kind() -> Check:
+        return installed.kind(await client.find(paths.CRDS, crd.CRD_NAME))
+
+    async def parts() -> Check:
+        wanted = install.installation(settings)
+        return installed.parts(wanted, await reading.parts(client, wanted))
+
+    async def rights() -> Check:
+        wanted, user = installed.controller_rights(settings), settings.controllers[0]
+        return installed.rights(wanted, await reading.allowed(client, user, wanted), user=user)
+
     answer = await reading.trial(client)  # by itself: its time is told
-    definition, parts, leader, (issued, why) = await asyncio.gather(
-        client.find(paths.CRDS, crd.CRD_NAME),
-        reading.parts(client, wanted),
-        reading.leader(client, namespace),
-        reading.certificate(client, namespace),
-    )
+    leader = await reading.leader(client, namespace)
+    issued, why = await reading.certificate(client, namespace)
     now = datetime.fromtimestamp(time.time(), UTC)
     return [
-        installed.kind(definition),
-        installed.parts(wanted, parts),
-        await _rights(client, settings),
+        await _known("custom resource", kind()),
+        await _known("installation", parts()),
+        await _known("rights", rights()),
         installed.webhook(answer, leader=leader),
         installed.certificate(configuration, issued, why=why, now=now),
     ]
-
-
-async def _rights(client: Client, settings: InstallSettings) -> Check:
-    wanted = installed.controller_rights(settings)
-    user = settings.controllers[0]
-    try:
-        allowed = await reading.allowed(client, user, wanted)
-    except ClusterError as error:
-        if error.status != reading.FORBIDDEN:
-            raise
-        return installed.rights(wanted, None, user=user, why=str(error))
-    return installed.rights(wanted, allowed, user=user)
 
 
 # -- the tree -------------------------------------------------------------------------------
@@ -170,12 +176,18 @@ async def _tree(client: Client, wishes: Wishes) -> list[Check]:
     repaired: tuple[Drift, ...] = ()
     if drift and wishes.fix:
         seen, drift, repaired = await _repair(client, versions, drift)
-    foreign, ranges = await asyncio.gather(reading.foreign(client), reading.limit_ranges(client))
+
+    async def others() -> Check:
+        return neighbours.others(seen.look, await reading.foreign(client))
+
+    async def requests() -> Check:
+        return neighbours.requests(seen.look, await reading.limit_ranges(client))
+
     return [
         standing.quotas(seen.look, wrong),
         standing.usage(seen.look, drift, repaired=repaired, unread=seen.unread),
-        neighbours.others(seen.look, foreign),
-        neighbours.requests(seen.look, ranges),
+        await _known("others", others()),
+        await _known("pod requests", requests()),
     ]
 
 

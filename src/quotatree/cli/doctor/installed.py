@@ -55,6 +55,10 @@ def kind(definition: Mapping[str, Any] | None) -> Check:
 
 def parts(wanted: Sequence[Manifest], seen: Sequence[Mapping[str, Any] | None]) -> Check:
     """Check that each object of the installation is there, in this version."""
+    if not any(seen):
+        message = "nothing of an installation is there"
+        item = found("object-missing", message, remedy=REINSTALL)
+        return Check(name="installation", summary="missing", items=(item,))
     items = []
     for manifest, obj in zip(wanted, seen, strict=True):
         subject = _subject(manifest)
@@ -133,14 +137,8 @@ def _rights(rule: Mapping[str, Any], namespace: str) -> Iterator[Right]:
                     )
 
 
-def rights(
-    wanted: Sequence[Right], allowed: Sequence[bool] | None, *, user: str, why: str = ""
-) -> Check:
-    """Check the controller's rights; `allowed` is None where nobody could be asked."""
-    if allowed is None:
-        remedy = "ask with the right to create subjectaccessreviews.authorization.k8s.io"
-        item = found("not-checked", f"the rights of {user}: {why}", remedy=remedy)
-        return Check(name="rights", summary=f"of {user}: unknown", items=(item,))
+def rights(wanted: Sequence[Right], allowed: Sequence[bool], *, user: str) -> Check:
+    """Check the controller's rights."""
     missing = [right for right, may in zip(wanted, allowed, strict=True) if not may]
     items = tuple(
         found("right-missing", f"{user} may not {right}", remedy=REINSTALL, subject=str(right))

@@ -22,6 +22,7 @@ from quotatree.errors import ClusterError
 from quotatree.importers import objects, reading
 from quotatree.importers.reading import Versions
 from quotatree.manifests.objects import LEASE, Manifest
+from quotatree.manifests.webhook import WEBHOOK_CONFIGURATION
 from quotatree.model.charge import Charge
 from quotatree.model.names import Namespace
 from quotatree.webhook import tls
@@ -44,6 +45,16 @@ async def server(client: Client) -> str:
     """Return what the API server says of itself. Raises: ClusterError when it cannot be reached."""
     answer = await client.request("GET", "/version", timeout=5.0, retry=False)
     return f"Kubernetes {answer.get('gitVersion', 'unknown')} at {client.server}"
+
+
+async def configuration(client: Client) -> dict[str, Any] | None:
+    """Return the webhook's configuration, None when it is not there or may not be read."""
+    try:
+        return await client.find(paths.VALIDATING_WEBHOOKS, WEBHOOK_CONFIGURATION)
+    except ClusterError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return None
 
 
 async def parts(client: Client, wanted: Sequence[Manifest]) -> list[dict[str, Any] | None]:
