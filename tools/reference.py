@@ -55,7 +55,8 @@ _EXIT_CODES: Final = """\
 | 0 | done, it fits, or there was nothing to do |
 | 1 | error: refused, not enforced in time, or the cluster cannot be reached |
 | 2 | bad usage of the command line |
-| 3 | it does not fit (kept for commands that only ask; none of this version returns it) |"""
+| 3 | it does not fit: from commands that only ask |
+| 10 | `plan --detailed-exitcode` alone: changes that fit |"""
 
 
 def walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:

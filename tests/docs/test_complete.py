@@ -11,13 +11,15 @@ import pytest
 from tests.docs import pages
 from tools import reference
 
+from quotatree.cli import explain_report, plan_report
 from quotatree.cli.doctor import rules
 from quotatree.cli.main import COMMANDS, cli
-from quotatree.codec import quota_rules, treefile_rules, treefile_schema
+from quotatree.codec import quota_rules, treefile_rules, treefile_schema, workloads
 from quotatree.codec.desired import LABEL_APPLIED
 from quotatree.manifests import crd, install
 from quotatree.manifests.settings import InstallSettings
 from quotatree.model import names
+from quotatree.model.fit import WORDS, Reason
 
 SOURCE = pages.ROOT / "src" / "quotatree"
 INSTALLATION = install.installation(InstallSettings(version="0", image="-"))
@@ -94,6 +96,21 @@ def test_every_condition_and_event_is_described():
     assert [word for word in sorted(found) if f"`{word}`" not in described] == []
 
 
+def test_every_reason_and_finding_of_check_and_explain_is_described():
+    described = page("reference/reasons.md")
+    rows = {rule.code: f"| `{rule.code}` |" for rule in explain_report.RULES}
+    assert [code for code, row in rows.items() if row not in described] == []
+    for reason in Reason:
+        when = "temporary" if reason.temporary else "never"
+        assert f"| `{reason.value}` | {when} | {WORDS[reason].partition(';')[0]}" in described
+
+
+def test_every_kind_whose_pods_are_known_is_described():
+    described = page("how-to/check-before-applying.md")
+    kinds = {kind for _, kind in workloads.KINDS}
+    assert [k for k in sorted(kinds) if not re.search(rf"\b{k}\b", described)] == []
+
+
 def test_every_policy_is_described():
     described = page("reference/errors.md")
     kind = "ValidatingAdmissionPolicy"
@@ -111,6 +128,13 @@ def test_every_webhook_and_role_is_described():
 def test_every_error_class_is_described():
     classes = re.findall(r"^class (\w+)\(QuotaTreeError\)", code_of("errors.py"), re.MULTILINE)
     assert [name for name in classes if f"`{name}`" not in page("reference/errors.md")] == []
+
+
+def test_every_finding_is_described():
+    described = page("reference/findings.md")
+    lines = {f"| `{rule.code}` | {rule.level.value} |" for rule in plan_report.RULES}
+    assert len(lines) == len(plan_report.RULES)
+    assert [line for line in sorted(lines) if line not in described] == []
 
 
 def test_architecture_names_only_files_that_exist():

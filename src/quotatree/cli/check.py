@@ -17,12 +17,13 @@ from quotatree.cli.check_report import Checked, Judged
 from quotatree.cli.manifest_files import Found
 from quotatree.cli.surroundings import Surroundings
 from quotatree.model.names import Namespace
-from quotatree.model.report import Verdict
+from quotatree.model.report import Level, Verdict
 from quotatree.reports import as_json, as_junit, as_markdown, as_sarif
 
 # Pipes have no width.
 _PIPE_WIDTH: Final = 100
 _MAX_ROWS: Final = 60
+_MAX_ITEMS: Final = {Level.ERROR: 60, Level.WARNING: 30, Level.NOTE: 12}
 
 _EXITS: Final = {
     Verdict.FITS: options.OK,
@@ -132,8 +133,13 @@ def screen(checked: Checked) -> RenderableType:
     if uncounted:
         words = "1 object is" if uncounted == 1 else f"{uncounted} objects are"
         parts.append(Text(f"{words} counted by nothing here"))
-    for item in checked.report.items:
-        parts += ["", plan_screen.finding(item)]
+    for level in Level:
+        items = checked.report.of_level(level)
+        for item in items[: _MAX_ITEMS[level]]:
+            parts += ["", plan_screen.finding(item)]
+        if len(items) > _MAX_ITEMS[level]:
+            left = len(items) - _MAX_ITEMS[level]
+            parts += ["", Text(f"… and {left} more {level.value}s; -o json has all")]
     return Group(*parts, "", plan_screen.verdict(checked.report.verdict))
 
 

@@ -134,7 +134,7 @@ async def _live(
             coming = Coming(objects={default: [body]})
             around = await surroundings.live(client, coming, look_for_standing=False)
             asked = explain_inputs.asked_of(body, around, default, told=told)
-            return _answers([asked], around)
+            return _answers(asked, around)
         around = await surroundings.live(client, Coming(objects={Namespace(subject): []}))
         return _answers([_about(Namespace(subject), around)], around)
 

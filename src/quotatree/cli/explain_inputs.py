@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from quotatree.codec.findings import closest
 from quotatree.engine import fit
 from quotatree.errors import ClusterError, InputError
 from quotatree.model.names import Namespace
-from quotatree.model.workload import Part, Workload
 
 Body = Mapping[str, Any]
 
@@ -49,6 +48,7 @@ _SINGLE: Final = frozenset({"Pod", "PersistentVolumeClaim", "Service", "Resource
 
 _QUOTA_WORDS: Final = ("exceeded quota", "failed quota", "quotatree")
 _MOST_EVENTS: Final = 3
+_MOST_ROLES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,32 +140,29 @@ def _without_name(message: str) -> str:
 
 def asked_of(
     body: Body, around: Surroundings, namespace: Namespace, *, told: tuple[str, ...] = ()
-) -> Asked:
-    """Return the question about an object that is in the cluster: its next pod, or itself."""
+) -> list[Asked]:
+    """Return the questions about an object that is in the cluster: its next pods, or itself.
+
+    One for each kind of pod that it may create next.
+    """
     workload = workloads.read(body, around.context(namespace))
     subject = f"{workload.label} -n {namespace}"
-    if workload.kind in _SINGLE:
+    pods = [part for part in workload.parts if part.is_pods]
+    if workload.kind in _SINGLE or not pods:
         request = fit.Request(namespace=namespace, workload=workload, standing=workload)
-        return Asked(
+        alone = Asked(
             subject=subject, request=request, namespace=namespace, events=told, exists=True
         )
-    request = fit.Request(namespace=namespace, workload=_one_of_each(workload))
-    return Asked(
-        subject=f"the next pod of {subject}", request=request, namespace=namespace, events=told
-    )
-
-
-def _one_of_each(workload: Workload) -> Workload:
-    """Return a workload of the dearest pod that this one may create next.
-
-    Its parts are phases of which only the dearest counts, resource by resource.
-    """
-    parts = [
-        replace(part, count=1, total=1, phase=number)
-        for number, part in enumerate(_pods(workload.parts), start=1)
-    ]
-    return replace(workload, parts=tuple(parts), at_most=None)
-
-
-def _pods(parts: Sequence[Part]) -> list[Part]:
-    return [part for part in parts if part.is_pods]
+        return [alone]
+    found: list[Asked] = []
+    for part in pods[:_MOST_ROLES]:
+        one = replace(workload, parts=(replace(part, count=1, total=1),), at_most=None)
+        found.append(
+            Asked(
+                subject=f"the next {f'{part.role} pod' if part.role else 'pod'} of {subject}",
+                request=fit.Request(namespace=namespace, workload=one),
+                namespace=namespace,
+                events=() if found else told,
+            )
+        )
+    return found

@@ -51,7 +51,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One answer."""
+    """One answer. `pending`: what the tree limits is not enforced in the namespace yet."""
 
     asked: Asked
     path: tuple[Namespace, ...]
@@ -60,6 +60,7 @@ class Explained:
     consumers: tuple[tuple[Key, tuple[Consumer, ...]], ...]
     changes: tuple[advice.Raise, ...]
     notes: tuple[str, ...] = ()
+    pending: bool = False
 
     @property
     def temporary(self) -> bool:
@@ -95,7 +96,13 @@ def explain(asked: Asked, situation: fit.Situation) -> Explained:
         consumers=_consumers(place, [figures for figures in shown if figures.refuses]),
         changes=advice.raises(place.world, obstacles),
         notes=(*asked.request.workload.notes, *asked.request.workload.unknown),
+        pending=_is_pending(place, asked.namespace),
     )
+
+
+def _is_pending(place: fit.Place, namespace: Namespace) -> bool:
+    managed = place.world.managed.get(namespace, {}).values()
+    return place.world.in_tree(namespace) and not any(quota.ready for quota in managed)
 
 
 def _namespace(asked: Asked, place: fit.Place, path: tuple[Namespace, ...]) -> Explained:
@@ -113,6 +120,7 @@ def _namespace(asked: Asked, place: fit.Place, path: tuple[Namespace, ...]) -> E
         levels=tuple(levels),
         consumers=_consumers(place, full),
         changes=(),
+        pending=_is_pending(place, asked.namespace),
     )
 
 
@@ -191,6 +199,9 @@ def _items(one: Explained) -> Iterable[Item]:
                 label = scope.label(figures.resource, figures.scopes)
                 text = f"{figures.level} has nothing left of {label}"
                 yield _item(one, NOTHING_LEFT.code, NOTHING_LEFT.level, message=text)
+    if one.pending:
+        rule = check_report.NOT_ENFORCED
+        yield _item(one, rule.code, rule.level, message=rule.title, remedy="try again soon")
     for text in asked.events:
         yield _item(one, EVENT.code, EVENT.level, message=text)
     for text in one.notes:

@@ -11,7 +11,11 @@ from tests.unit.cli import calling
 from tests.unit.cli.calling import Run, expect_error, write
 
 from quotatree.cli import explain_inputs
+from quotatree.cli.surroundings import Surroundings
+from quotatree.engine import fit
+from quotatree.engine.survey import Observed
 from quotatree.errors import InputError
+from quotatree.model.names import Namespace
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cli" / "explain"
 OFFLINE = ("--offline", "--state", "state.json")
@@ -118,6 +122,43 @@ def test_events_about_quotas_are_told_once_and_the_newest_first() -> None:
         "3 job/train: exceeded quota: quotatree, requested: cpu=1",
         "2 job/train-7: exceeded quota: mine, requested: pods=1",
     )
+
+
+TRAINING = {
+    "apiVersion": "kubeflow.org/v1",
+    "kind": "PyTorchJob",
+    "metadata": {"name": "train"},
+    "spec": {
+        "pytorchReplicaSpecs": {
+            role: {
+                "replicas": 4,
+                "template": {
+                    "spec": {"containers": [{"resources": {"limits": {"cpu": cpu}}}]},
+                },
+            }
+            for role, cpu in (("Master", "1"), ("Worker", "2"))
+        }
+    },
+}
+
+
+def test_each_kind_of_pod_of_a_workload_is_asked_about_by_itself() -> None:
+    around = Surroundings(where="", situation=fit.Situation(seen=Observed()))
+    found = explain_inputs.asked_of(TRAINING, around, Namespace("batch"), told=("said",))
+    assert [(a.subject, a.events) for a in found] == [
+        ("the next Master pod of pytorchjob/train -n batch", ("said",)),
+        ("the next Worker pod of pytorchjob/train -n batch", ()),
+    ]
+    costs = [a.request.workload.cost((), ["cpu", "pods"]).to_strings() for a in found if a.request]
+    assert costs == [{"cpu": "1", "pods": "1"}, {"cpu": "2", "pods": "1"}]
+
+
+def test_what_has_no_pods_and_is_there_was_let_in() -> None:
+    around = Surroundings(where="", situation=fit.Situation(seen=Observed()))
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}}
+    (found,) = explain_inputs.asked_of(body, around, Namespace("batch"))
+    assert found.exists
+    assert found.subject == "service/s -n batch"
 
 
 # -- bad input ------------------------------------------------------------------------------
