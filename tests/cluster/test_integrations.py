@@ -143,7 +143,7 @@ def rule(expression):
 
 def probe(name, expression):
     """A kind whose objects are accepted if and only if the expression holds for them."""
-    text = {"type": "string"}
+    text = {"type": "string", "maxLength": 32}  # CEL is admitted by its greatest possible cost
     condition = {"type": "object", "properties": {"type": text, "status": text}}
     conditions = {"type": "array", "maxItems": 8, "items": condition}
     status = {

@@ -1,10 +1,14 @@
 """A tree that a tool can express comes back from that tool's objects as it was."""
 
+import copy
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.properties import strategies
+from tools.golden import GOLDEN
 
-from quotatree.codec import quotas
+from quotatree.cli import manifest_files
+from quotatree.codec import quotas, treefile
 from quotatree.importers import convert, objects
 from quotatree.model.observed import Lifecycle
 from quotatree.model.quota import Quota
@@ -102,3 +106,38 @@ def test_flat_quotas_come_back_from_resource_quotas_scopes_included(flat):
 def sound(hard):
     """Whether native admission takes these names in a quota of the scope above."""
     return not {"requests.storage", "count/pods"} & set(hard)
+
+
+def golden_objects():
+    for path in sorted((GOLDEN / "import").glob("*.objects.yaml")):
+        for item in manifest_files.read([str(path)]):
+            yield item.body
+
+
+ODD = st.sampled_from(
+    [None, True, -1, 0, 1.5, "", "x", "a/b", "1Gi", "A" * 300, [], [1], {}, {"a": 1}]
+)
+
+
+@st.composite
+def damaged(draw):
+    """All objects of the examples, with some values replaced by odd ones, at any depth."""
+    found = copy.deepcopy(list(golden_objects()))
+    for _ in range(draw(st.integers(1, 12))):
+        place = draw(st.sampled_from(found))
+        key = draw(st.sampled_from(sorted(place)))
+        while isinstance(place[key], dict | list) and place[key] and draw(st.booleans()):
+            place = place[key]
+            keys = sorted(place) if isinstance(place, dict) else range(len(place))
+            key = draw(st.sampled_from(list(keys)))
+        place[key] = draw(ODD)
+    return found
+
+
+@given(damaged())
+def test_damaged_objects_never_raise_and_what_is_written_is_a_file_without_mistakes(found):
+    imported = convert.convert(objects.of(found))
+    text = treefile.to_text(imported.tree)
+    read = treefile.parse(text.encode())
+    assert isinstance(read, TreeFile), [str(problem) for problem in read]
+    assert read == imported.tree

@@ -61,7 +61,7 @@ def _limits_by_node(
     with_children = {parent for parent in forest.parents.values() if parent is not None}
     found: dict[str, list[Limit]] = {}
     for limit in limits:
-        reason = _problem(limit, with_children)
+        reason = forest.unfit(limit.node) or _problem(limit, with_children)
         if reason:
             notes.append(Note(source=limit.source, message=reason))
         else:
@@ -71,10 +71,6 @@ def _limits_by_node(
 
 def _problem(limit: Limit, with_children: set[str]) -> str:
     """Return why a limit cannot stand where it is, empty when it can."""
-    if not limit.node:
-        return "it names no namespace"
-    if limit.node in treefile_rules.RESERVED:
-        return f"namespace {limit.node} belongs to the cluster itself"
     if not limit.subtree and limit.node in with_children:
         return (
             f"it counts {limit.node} alone, a limit here counts all below it too; "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from quotatree.codec import treefile_rules
+from quotatree.codec import quota_rules, treefile_rules
+from quotatree.codec.findings import quoted
 from quotatree.importers.draft import Link, Note, Selection, StandIn
 
 
@@ -33,15 +34,25 @@ class Forest:
 
     def _problem(self, link: Link) -> str:
         for node in (link.child, link.parent):
-            if node in treefile_rules.RESERVED:
-                return f"namespace {node} belongs to the cluster itself"
-        if not link.child or not link.parent:
-            return "it names no namespace"
+            if reason := self.unfit(node):
+                return reason
         before = self.parents.get(link.child)
         if before is not None and before != link.parent:
             return f"{link.child} is below {before} already, and a namespace has one parent"
         if link.child in self.path(link.parent):
             return f"{link.child} below {link.parent} would make a cycle"
+        return ""
+
+    def unfit(self, node: str) -> str:
+        """Return why a node cannot be one of a tree, empty when it can."""
+        if node in self.stand_ins:
+            return ""
+        if not node:
+            return "it names no namespace"
+        if not quota_rules.DNS_LABEL.fullmatch(node):
+            return f"{quoted(node)} is no name for a namespace"
+        if node in treefile_rules.RESERVED:
+            return f"namespace {node} belongs to the cluster itself"
         return ""
 
     def path(self, node: str) -> Iterator[str]:
@@ -73,17 +84,23 @@ class Forest:
         None, with a note, when no tree can have such a node: the selection overlaps another one,
         or leaves out what lies below a member.
         """
-        for member in selection.members:
+        source = selection.stand_in.source
+        members = {member for member in selection.members if not self.unfit(member)}
+        for member in selection.members - members:
+            message = f"{self.unfit(member)}: left out"
+            self.notes.append(Note(source=source, message=message))
+        for member in members:
             self.put(member)
         below = self.namespaces_below()
-        source = selection.stand_in.source
-        if left := sorted(set().union(*(below[m] for m in selection.members)) - selection.members):
+        if left := sorted(set().union(*(below[m] for m in members)) - members):
             message = f"it leaves out {_some(left)}, below a namespace that it selects"
             self.notes.append(Note(source=source, message=message))
             return None
-        inside = {node for node, found in below.items() if found and found <= selection.members}
+        inside = {node for node, found in below.items() if found and found <= members}
         tops = sorted(node for node in inside if self.parents[node] not in inside)
         parents = {self.parents[node]: node for node in tops}
+        if not parents:
+            return None
         if len(parents) > 1:
             places = " and ".join(
                 f"{node} {f'below {parent}' if parent else 'below nothing'}"

@@ -189,6 +189,14 @@ def test_a_set_that_is_no_subtree_is_not_carried_over(text, want):
     assert any(want in message for message in said(convert_text(text)))
 
 
+def test_a_set_with_the_clusters_own_namespaces_leaves_those_out():
+    found = convert_text(crq("all", "a", "b", "kube-system"))
+    assert parents(found) == {"all": None, "a": "all", "b": "all"}
+    assert said(found) == [
+        "clusterresourcequota/all: namespace kube-system belongs to the cluster itself: left out"
+    ]
+
+
 def test_selection_without_namespaces_says_what_to_give():
     (message,) = said(convert_text(crq("nobody")))
     assert "give the Namespaces too" in message
