@@ -21,7 +21,15 @@ COMMANDS: Final = {
         "quotatree.cli.controller:controller_command",
         "Run the controller and its webhook.",
     ),
+    "doctor": (
+        "quotatree.cli.doctor.command:doctor",
+        "Look whether the installation is sound, and mend wrong counts.",
+    ),
     "explain": ("quotatree.cli.explain:explain", "Explain who refuses, and what would help."),
+    "import": (
+        "quotatree.cli.importing:import_command",
+        "Write quotatree.yaml from what other tools limit now.",
+    ),
     "manifests": (
         "quotatree.cli.manifests:manifests_command",
         "Print everything that an installation needs.",
