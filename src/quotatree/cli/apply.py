@@ -133,14 +133,18 @@ def problem_list(filename: str, problems: tuple[Problem, ...]) -> str:
     name = "<stdin>" if filename == "-" else filename
     count = f"{len(problems)} mistake{'' if len(problems) == 1 else 's'}"
     lines = [f"{name}: {count}, nothing was changed"]
-    for problem in problems[:_SHOWN_PROBLEMS]:
-        place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
-        path = f" {problem.path}:" if problem.path else ""
-        hint = f"; {problem.hint}" if problem.hint else ""
-        lines.append(f"{place}:{path} {problem.message}{hint}")
+    lines += [problem_line(name, problem) for problem in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > _SHOWN_PROBLEMS:
         lines.append(f"… and {len(problems) - _SHOWN_PROBLEMS} more")
     return "\n".join(lines)
+
+
+def problem_line(name: str, problem: Problem) -> str:
+    """Return one mistake of the file `name`, its place first."""
+    place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
+    path = f" {problem.path}:" if problem.path else ""
+    hint = f"; {problem.hint}" if problem.hint else ""
+    return f"{place}:{path} {problem.message}{hint}"
 
 
 async def _apply(

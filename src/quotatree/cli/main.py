@@ -15,11 +15,13 @@ from quotatree.errors import QuotaTreeError
 # A command is imported when it is called: help and completion must not wait for HTTP and TLS.
 COMMANDS: Final = {
     "apply": ("quotatree.cli.apply:apply", "Bring the cluster in line with quotatree.yaml."),
+    "check": ("quotatree.cli.check:check", "Tell whether manifests fit into the tree."),
     "completion": ("quotatree.cli.completion:completion", "Print the shell completion script."),
     "controller": (
         "quotatree.cli.controller:controller_command",
         "Run the controller and its webhook.",
     ),
+    "explain": ("quotatree.cli.explain:explain", "Explain who refuses, and what would help."),
     "manifests": (
         "quotatree.cli.manifests:manifests_command",
         "Print everything that an installation needs.",
