@@ -35,7 +35,7 @@ _EXITS: Final = {
 @click.command(
     epilog=options.examples(
         "quotatree check -f workloads/ --namespace vision",
-        "helm template train ./chart | quotatree check -f - -n vision -o junit > check.xml",
+        "helm template ./chart | quotatree check -f - -n vision -o junit > out.xml",
         "kustomize build . | quotatree check -f - --offline --state state.json",
     )
 )
