@@ -80,7 +80,7 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
         rows = [f"| {_flags(o)} | {_meaning(o)} | {_default(o)} |" for o in options]
         yield "\n".join(["| option | meaning | default |", "|---|---|---|", *rows])
     if command.epilog and command.epilog.startswith("\b"):
-        lines = command.epilog.splitlines()[2:]
+        lines = command.epilog.partition("\n\n")[0].splitlines()[2:]
         yield "\n".join(["```text", *(line.removeprefix("  ") for line in lines), "```"])
 
 

@@ -156,6 +156,8 @@ def _of_files(
     for namespace, items in check_report.by_namespace(found, default).items():
         if namespace is not None:
             asked += [_of_manifest(item, around, namespace) for item in items]
+    if not asked:
+        raise InputError(f"{found[0].place.file}: nothing in it is of a namespace")
     return asked
 
 

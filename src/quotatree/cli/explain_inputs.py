@@ -10,7 +10,7 @@ from quotatree.cli.explain_report import Asked
 from quotatree.cli.surroundings import Surroundings
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
-from quotatree.codec import fields, kinds, workloads
+from quotatree.codec import controllers, fields, kinds, workloads
 from quotatree.codec.findings import closest
 from quotatree.engine import fit
 from quotatree.errors import ClusterError, InputError
@@ -163,6 +163,18 @@ def asked_of(
                 request=fit.Request(namespace=namespace, workload=one),
                 namespace=namespace,
                 events=() if found else told,
+                notes=() if found else _standing(body),
             )
         )
     return found
+
+
+def _standing(body: Body) -> tuple[str, ...]:
+    """Say how many of its pods a controller has."""
+    found = controllers.standing(body)
+    if found is None:
+        return ()
+    wanted, have = found
+    if have >= wanted:
+        return (f"it has all its {wanted} pods: this is the answer for one more",)
+    return (f"it has {have} of its {wanted} pods",)

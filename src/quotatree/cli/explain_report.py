@@ -46,6 +46,7 @@ class Asked:
     namespace: Namespace
     place: Place = _NOWHERE
     events: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     exists: bool = False
 
 
@@ -95,7 +96,7 @@ def explain(asked: Asked, situation: fit.Situation) -> Explained:
         levels=shown,
         consumers=_consumers(place, [figures for figures in shown if figures.refuses]),
         changes=advice.raises(place.world, obstacles),
-        notes=(*asked.request.workload.notes, *asked.request.workload.unknown),
+        notes=(*asked.notes, *asked.request.workload.notes, *asked.request.workload.unknown),
         pending=_is_pending(place, asked.namespace),
     )
 

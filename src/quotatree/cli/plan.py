@@ -49,7 +49,14 @@ class Wishes:
         "quotatree plan -f quotatree.yaml --offline --state state.json -o sarif",
     )
 )
-@click.option("-f", "--filename", required=True, metavar="FILE", help="The file; - is stdin.")
+@click.option(
+    "-f",
+    "--filename",
+    required=True,
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="The file; - is stdin.",
+)
 @click.option(
     "--offline", is_flag=True, help="Ask no cluster: plan against --state, else an empty cluster."
 )
@@ -57,6 +64,7 @@ class Wishes:
     "--state",
     "state_file",
     metavar="FILE",
+    type=click.Path(allow_dash=True),
     help="With --offline: the cluster as `quotatree tree -o json` printed it; - is stdin.",
 )
 @click.option("--prune", is_flag=True, help="Plan for `quotatree apply --prune`.")

@@ -126,6 +126,20 @@ def _cron_job(obj: Mapping[str, Any], context: Context) -> Expansion:
     return replace(found, parts=(*found.parts, plain(_JOBS, "run")), notes=tuple(notes))
 
 
+def standing(obj: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return how many pods a controller wants and how many it has, None where it does not say."""
+    spec, status = fields.mapping(obj, "spec"), fields.mapping(obj, "status")
+    kind = fields.text(obj, "kind")
+    if kind in {"Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"}:
+        return count(spec, "replicas", 1), count(status, "replicas", 0)
+    if kind != "Job":
+        return None
+    wanted = count(spec, "parallelism", 1)
+    if (completions := fields.whole(spec.get("completions"))) is not None:
+        wanted = min(wanted, max(0, completions - count(status, "succeeded", 0)))
+    return (0 if spec.get("suspend") is True else wanted), count(status, "active", 0)
+
+
 KINDS: Final[Mapping[Kind, Callable[[Mapping[str, Any], Context], Expansion]]] = {
     ("", "Pod"): _pod,
     ("", "PersistentVolumeClaim"): _claim,

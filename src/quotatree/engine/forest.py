@@ -102,9 +102,13 @@ class Node:
 
 
 class Forest:
-    """All namespaces, linked by their declared parents, with their charges."""
+    """All namespaces, linked by their declared parents, with their charges.
+
+    `shape` grows whenever somebody gets another parent.
+    """
 
     def __init__(self) -> None:
+        self.shape = 0
         self._nodes: dict[Namespace, Node] = {}
         self._cut: set[Namespace] = set()
         self._ghosted: set[Namespace] = set()
@@ -233,6 +237,7 @@ class Forest:
             self._charge(old, node, sign=-1)
             old.children.discard(node.name)
         node.parent = parent
+        self.shape += 1
         if parent is not None:
             parent.children.add(node.name)
             self._charge(parent, node, sign=1)

@@ -36,6 +36,8 @@ _EPOCH: Final = 1
 _AT_BIRTH: Final = {"count/configmaps": NANO, "count/serviceaccounts": NANO}
 _FIRST: Final = 1
 """resourceVersion and generation of what no API server has numbered."""
+_LAST: Final = 2**63 - 1
+"""resourceVersion of an end: above that of all that goes with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,8 @@ def world(seen: Observed) -> World:
     found = World(Ledger(epoch=_EPOCH))
     for namespace in seen.namespaces:
         found.see_namespace(namespace)
-    for quota in seen.quotas:
+    # In the order of a list: guarantees that wait are granted in the order of their coming.
+    for quota in sorted(seen.quotas, key=lambda quota: quota.key):
         found.see_quota(quota)
     for managed in seen.managed:
         found.see_managed(replace(managed, epoch=_EPOCH))
@@ -286,7 +289,7 @@ def _remove(found: World, removals: Removals) -> None:
             found.lose_quota(quota)
         known = found.namespaces.get(name)
         if known is not None:
-            found.lose_namespace(name, known.resource_version)
+            found.lose_namespace(name, _LAST)
 
 
 def _measure(

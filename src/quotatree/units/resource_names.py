@@ -28,6 +28,11 @@ IMPLICIT_DEVICE_CLASS: Final = "deviceclass.resource.kubernetes.io/"
 COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 """What pods ask for: each also as `requests.…`, which is the same, and as `limits.…`."""
 
+MUST_BE_SAID: Final = frozenset(
+    f"{prefix}{name}" for prefix in ("", REQUESTS, LIMITS) for name in ("cpu", "memory")
+)
+"""What native admission wants every pod to say once a quota without scopes counts it."""
+
 MEASURED: Final = {
     "pods": "pods",
     **{f"{prefix}{name}": "pods" for prefix in ("", REQUESTS, LIMITS) for name in COMPUTE},
@@ -154,6 +159,19 @@ def counted_kind(name: str) -> str | None:
     if name.endswith(DEVICE_CLASS):
         return "resourceclaims"
     return "pods" if is_extended(name) or _page_problem(name) == "" else None
+
+
+def counts_of(kind: str) -> tuple[str, ...]:
+    """Return the names under which the objects of a counted kind are counted one by one.
+
+    The first is the one to measure where none of them is limited: it is valid in every scope that
+    the kind's other names are valid in (`IsResourceQuotaScopeValidForResource` in Kubernetes'
+    pkg/apis/core/helper).
+    """
+    if kind.startswith(COUNT):
+        return (kind,)
+    special = tuple(name for name, counted in SPECIAL_COUNTS.items() if counted == kind)
+    return ((kind,) if kind in MEASURED else ()) + special
 
 
 def is_extended(name: str) -> bool:

@@ -181,6 +181,11 @@ def test_an_amount_that_cannot_be_read_is_an_error(run: Run) -> None:
     expect_error(run("-f", write(text, "x.yaml"), *OFFLINE), want)
 
 
+def test_what_is_of_no_namespace_has_no_answer(run: Run) -> None:
+    name = write("apiVersion: v1\nkind: Node\nmetadata: {name: n}\n", "x.yaml")
+    expect_error(run("-f", name, *OFFLINE), "x.yaml: nothing in it is of a namespace")
+
+
 @pytest.mark.parametrize("arguments", [("-f", "full.yaml"), ("batch",), ("job/a", "-n", "batch")])
 def test_a_cluster_that_is_not_there_is_named(run: Run, arguments: tuple[str, ...]) -> None:
     expect_error(run(*arguments), "none")
