@@ -35,7 +35,7 @@ _EXITS: Final = {
 @click.command(
     epilog=options.examples(
         "quotatree check -f workloads/ --namespace vision",
-        "helm template train ./chart | quotatree check -f - -n vision -o junit > check.xml",
+        "helm template ./chart | quotatree check -f - -n vision -o junit > check.xml",
         "kustomize build . | quotatree check -f - --offline --state state.json",
     )
 )
@@ -46,6 +46,7 @@ _EXITS: Final = {
     multiple=True,
     required=True,
     metavar="PATH",
+    type=click.Path(allow_dash=True),
     help="Manifests: a file, a folder with all below it, or - for stdin. Repeatable.",
 )
 @click.option(
@@ -59,6 +60,7 @@ _EXITS: Final = {
     "--state",
     "state_file",
     metavar="FILE",
+    type=click.Path(allow_dash=True),
     help="With --offline: the tree as `quotatree tree -o json` printed it; - is stdin.",
 )
 @options.output_option("text", "json", "markdown", "sarif", "junit")

@@ -42,7 +42,13 @@ Answers = tuple[list[Explained], Report]
     )
 )
 @click.argument("subject", required=False)
-@click.option("-f", "--filename", metavar="FILE", help="A manifest to ask about; - is stdin.")
+@click.option(
+    "-f",
+    "--filename",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="A manifest to ask about; - is stdin.",
+)
 @click.option(
     "-n",
     "--namespace",
@@ -54,6 +60,7 @@ Answers = tuple[list[Explained], Report]
     "--state",
     "state_file",
     metavar="FILE",
+    type=click.Path(allow_dash=True),
     help="With --offline: the tree as `quotatree tree -o json` printed it; - is stdin.",
 )
 @options.output_option("text", "json")
