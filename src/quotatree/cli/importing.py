@@ -31,6 +31,7 @@ from quotatree.model.treefile import TreeFile
     "--filename",
     "filenames",
     multiple=True,
+    type=click.Path(allow_dash=True),
     metavar="FILE",
     help="YAML or JSON, a folder of such files, or - for stdin, instead of the cluster. "
     "Repeatable.",
@@ -42,7 +43,13 @@ from quotatree.model.treefile import TreeFile
     type=click.Choice(sorted(convert.READERS)),
     help="Only what this tool limits. Repeatable; default: every tool that is found.",
 )
-@click.option("--to", "target", metavar="FILE", help="Write there instead of to stdout.")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write there instead of to stdout.",
+)
 @options.output_option("yaml", "json")
 @options.cluster_options
 def import_command(
