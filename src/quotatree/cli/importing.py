@@ -9,7 +9,7 @@ from typing import Any
 import click
 import yaml
 
-from quotatree.cli import apply, manifest_files, options
+from quotatree.cli import manifest_files, mistakes, options
 from quotatree.codec import treefile
 from quotatree.errors import InputError
 from quotatree.importers import convert, objects, reading
@@ -95,7 +95,7 @@ def _text(imported: Imported, output: str) -> str:
     checked = treefile.parse(text.encode())
     if not isinstance(checked, TreeFile):
         # What is written can be read again: a tree that is too deep or too great is not.
-        raise InputError(apply.problem_list("quotatree.yaml", checked))
+        raise InputError(mistakes.problem_list("quotatree.yaml", checked))
     if output == "yaml":
         return text
     notes = [

@@ -39,6 +39,10 @@ COMMANDS: Final = {
         "Show what applying quotatree.yaml would do, and whether it fits.",
     ),
     "sandbox": ("quotatree.cli.sandbox:sandbox", "Run a real control plane on loopback."),
+    "simulate": (
+        "quotatree.cli.simulate:simulate",
+        "Replay a trace of workloads against a tree.",
+    ),
     "tree": ("quotatree.cli.tree:tree", "Show the tree with its usage."),
     "uninstall": ("quotatree.cli.uninstall:uninstall", "Take quotatree out of the cluster."),
     "version": (

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 import quotatree
-from quotatree.cli import apply, options, plan_apply, plan_inputs, plan_report, plan_screen
+from quotatree.cli import mistakes, options, plan_apply, plan_inputs, plan_report, plan_screen
 from quotatree.cli.plan_inputs import Situation
 from quotatree.cli.plan_report import Planned
 from quotatree.codec import treefile
@@ -145,7 +145,7 @@ def _broken(wishes: Wishes, problems: tuple[Problem, ...]) -> InputError:
     """Show a file's mistakes as the program that reads stdout wants them; return the error."""
     if wishes.output != "text":
         click.echo(_document(plan_report.broken(wishes.file, problems), wishes), nl=False)
-    return InputError(apply.problem_list(wishes.file, problems))
+    return InputError(mistakes.problem_list(wishes.file, problems))
 
 
 async def _live(kubeconfig: str | None, context: str | None, tree: TreeFile) -> Situation:
