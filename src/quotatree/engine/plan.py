@@ -219,7 +219,11 @@ def _ownership(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
     being deleted with all that it owns. Our finalizer stands on the parent before the first
     reference to it is written: it cannot vanish unnoticed in between.
     """
-    wanted = world.wants_owner(seen.name) or any(True for _ in world.owned_children(seen.name))
+    wanted = (
+        world.wants_owner(seen.name)
+        or world.awaits_children(seen.name)
+        or any(True for _ in world.owned_children(seen.name))
+    )
     if wanted != (names.FINALIZER_PARENT in seen.finalizers):
         yield SetFinalizer(namespace=seen.name, uid=seen.uid, present=wanted)
     if world.follows(seen):
@@ -249,10 +253,12 @@ def _owner(world: World, seen: ObservedNamespace) -> ObservedNamespace | None:
 def _farewell(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
     """Let a terminating namespace go once those that it owns may follow it, or no longer do.
 
+    Children that are already going go first.
+
     Objects with finalizers may outlive its managed ResourceQuotas for long. They count until the
     Namespace is gone, and a leader that comes after us must know of them.
     """
-    waiting = False
+    waiting = world.awaits_children(seen.name)
     for child in world.owned_children(seen.name):
         if child.terminating:
             continue
