@@ -26,7 +26,6 @@ from quotatree.model import names
 from quotatree.model.observed import Lifecycle
 from quotatree.model.treefile import TreeNode
 
-
 # A stack that is renamed made them all the same: after creation the note is left as it is.
 _NOTE: Final = [f'metadata.annotations["{names.ANNOTATION_MADE_BY}"]']
 
