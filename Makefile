@@ -21,9 +21,9 @@ PULUMI_WORKERS ?= 0
 SECOND_KUBERNETES ?= 1.35.4
 
 PYTEST := $(PY) -m pytest -q
-GENERATED := tools.reference tools.diagrams tools.write_schema
+GENERATED := tools.reference tools.components_reference tools.diagrams tools.write_schema
 
-.PHONY: help setup control-plane pulumi-engine check fix unit components cluster pulumi test demo bench soak docs clean
+.PHONY: help setup control-plane pulumi-engine check fix unit components cluster pulumi test demo bench soak docs schema clean
 
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' \
@@ -71,6 +71,10 @@ fix: $(READY) ## Format, repair what ruff can, write generated files again.
 
 docs: $(READY) ## Write the generated parts of the documentation again.
 	@for tool in $(GENERATED); do $(PY) -m $$tool || exit 1; done
+
+schema: $(WHOLE_READY) ## Write the components' schema for other languages again.
+	@$(WHOLE_PY) -m tools.pulumi_schema
+	@$(PY) -m tools.components_reference
 
 unit: $(READY) ## Tests without a cluster: units, laws, services in-process.
 	@echo "==> unit, properties, service"

@@ -223,7 +223,10 @@ def run_all(objects: int, rounds: int) -> dict[str, Figures]:
 
 def _in_process(name: str, url: str, objects: int) -> Figures | None:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.measure_clients", "--one", name, "--url", url, "--objects", str(objects)],
+        [
+            *(sys.executable, "-m", "tools.measure_clients"),
+            *("--one", name, "--url", url, "--objects", str(objects)),
+        ],
         capture_output=True,
         text=True,
         check=False,
