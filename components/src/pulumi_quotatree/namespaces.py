@@ -15,7 +15,7 @@ from typing import Any
 
 import pulumi
 
-from pulumi_quotatree import kubernetes
+from pulumi_quotatree import kubernetes, taking_over
 from pulumi_quotatree.kubernetes import KubernetesObject
 from pulumi_quotatree.source import Source
 from quotatree.model import names
@@ -33,6 +33,7 @@ class Site:
     component: pulumi.ComponentResource
     source: Source
     timeout_seconds: int
+    import_only: bool = False
 
     def options(self, *needs: pulumi.Resource) -> pulumi.ResourceOptions:
         """Return the options of a resource that waits for `needs`."""
@@ -57,9 +58,11 @@ class Place:
     waits: pulumi.ResourceOptions
     """What it waits for, as options."""
 
+    taken_over: bool = False
+
 
 def namespace(title: str, node: TreeNode, site: Site, *, place: Place) -> KubernetesObject:
-    """Return the Namespace: made or, where it is adopted, patched.
+    """Return the Namespace: made, imported or, where it is adopted, patched.
 
     One with a parent and without a TreeQuota of its own counts as made when the limits from above
     are enforced; the others are awaited by their TreeQuotas.
@@ -73,12 +76,17 @@ def namespace(title: str, node: TreeNode, site: Site, *, place: Place) -> Kubern
         "metadata": {
             "name": str(node.namespace),
             "labels": _labels(site.source.labels(node), node, place.parent),
-            "annotations": _annotations(site.source.annotations(node), awaited=awaited),
+            "annotations": _annotations(
+                site.source.annotations(node), awaited=awaited, forced=place.taken_over
+            ),
         },
     }
     bare = pulumi.ResourceOptions.merge(site.options(), place.waits)
     options = pulumi.ResourceOptions.merge(site.awaited(), place.waits) if awaited else bare
     options.protect = place.protect or None
+    if place.taken_over and site.import_only:
+        bare.protect = place.protect or None
+        return taking_over.namespace(title, manifest, bare)
     if not place.adopt:
         return kubernetes.made(title, manifest, options)
     found = kubernetes.existing(
@@ -89,17 +97,25 @@ def namespace(title: str, node: TreeNode, site: Site, *, place: Place) -> Kubern
 
 
 def tree_quotas(
-    title: str, node: TreeNode, site: Site, *, needs: Sequence[pulumi.Resource]
+    title: str,
+    node: TreeNode,
+    site: Site,
+    *,
+    needs: Sequence[pulumi.Resource],
+    taken_over: bool = False,
 ) -> list[KubernetesObject]:
     """Return the TreeQuotas of a node; `title` and the name of each make its logical name."""
-    return [
-        kubernetes.made(
-            f"{title}{quota.name}",
-            kubernetes.tree_quota(quota, site.source.spec(node, quota)),
-            site.awaited(*needs),
-        )
-        for quota in node.quotas
-    ]
+    made = []
+    for quota in node.quotas:
+        spec = site.source.spec(node, quota)
+        manifest = kubernetes.tree_quota(quota, spec, forced=taken_over)
+        if taken_over and site.import_only:
+            options = site.options(*needs)
+            made.append(taking_over.tree_quota(f"{title}{quota.name}", manifest, options))
+        else:
+            options = site.awaited(*needs)
+            made.append(kubernetes.made(f"{title}{quota.name}", manifest, options))
+    return made
 
 
 def name_when(name: str, *needs: KubernetesObject) -> pulumi.Output[str]:
@@ -119,9 +135,11 @@ def _labels(
 
 
 def _annotations(
-    own: pulumi.Input[Mapping[str, str]], *, awaited: bool
+    own: pulumi.Input[Mapping[str, str]], *, awaited: bool, forced: bool
 ) -> pulumi.Input[Mapping[str, Any]]:
-    return _with(own, {kubernetes.WAIT_FOR: kubernetes.ENFORCED} if awaited else {})
+    ours = {kubernetes.WAIT_FOR: kubernetes.ENFORCED} if awaited else {}
+    force = {kubernetes.PATCH_FORCE: "true"} if forced else {}
+    return _with(own, {**ours, **force})
 
 
 def _with(
