@@ -87,6 +87,7 @@ def charge(
         amounts=Resources.from_nano(amounts),
         traits=frozenset(_traits(obj, pod)),
         valued={"PriorityClass": _priority(fields.mapping(obj, "spec"), defaults)},
+        unspecified=dict(_unspecified(pod)),
     )
 
 
@@ -103,34 +104,6 @@ def ended(obj: Mapping[str, Any], now: datetime | None) -> bool:
     except ValueError:
         return False
     return deleted.tzinfo is not None and now > deleted + timedelta(seconds=grace)
-
-
-def unspecified(
-    obj: Mapping[str, Any], names: Iterable[str], *, defaults: Defaults = NONE
-) -> dict[str, tuple[str, ...]]:
-    """Return the cpu and memory names of a quota that some containers do not ask for.
-
-    Quota admission refuses such a pod whatever is free ("must specify …"), unless it has pod-level
-    resources: `podEvaluator.Constraints`.
-    """
-    pod = _read(obj, defaults)
-    if pod.pod_requests or pod.pod_limits:
-        return {}
-    found: dict[str, tuple[str, ...]] = {}
-    for name in sorted(set(names)):
-        resource = name.removeprefix(REQUESTS).removeprefix(LIMITS)
-        if resource not in _QUALITY:
-            continue
-        missing = tuple(
-            sorted(
-                c.name
-                for c in (*pod.containers, *pod.init)
-                if resource not in (c.limits if name.startswith(LIMITS) else c.requests)
-            )
-        )
-        if missing:
-            found[name] = missing
-    return found
 
 
 # -- reading --------------------------------------------------------------------------------
@@ -347,6 +320,21 @@ def _is_best_effort(obj: Mapping[str, Any], pod: _Pod) -> bool:
     else:
         lists = [a for c in (*pod.containers, *pod.init) for a in (c.requests, c.limits)]
     return not any(amounts.get(name, 0) > 0 for amounts in lists for name in _QUALITY)
+
+
+def _unspecified(pod: _Pod) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the names that some containers do not ask for: `podEvaluator.Constraints`."""
+    if pod.pod_requests or pod.pod_limits:
+        return
+    containers = sorted((*pod.containers, *pod.init), key=lambda c: c.name)
+    for resource in sorted(_QUALITY):
+        without = tuple(c.name for c in containers if resource not in c.requests)
+        if without:
+            yield resource, without
+            yield f"{REQUESTS}{resource}", without
+        unlimited = tuple(c.name for c in containers if resource not in c.limits)
+        if unlimited:
+            yield f"{LIMITS}{resource}", unlimited
 
 
 def _priority(spec: Mapping[str, Any], defaults: Defaults) -> frozenset[str]:

@@ -16,13 +16,16 @@ class Charge:
     `resource` is what is created, `<plural>[.<group>]`. `amounts` has every name that native quota
     could count it under; a quota counts those of them that it names. `traits` are the scopes of
     yes or no that hold (`BestEffort`, `NotTerminating`, …), `valued` the scopes that ask for a
-    value, with the object's values; a scope that is a key of neither never matches.
+    value, with the object's values; a scope that is a key of neither never matches. `unspecified`
+    has those cpu and memory names of a quota that some containers of a pod do not ask for, with
+    these containers: native admission refuses such a pod whatever is free ("must specify …").
     """
 
     resource: str
     amounts: Resources
     traits: frozenset[str] = frozenset()
     valued: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unspecified: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def matches(self, scopes: ScopeSet) -> bool:
         """Whether a quota with this scope set counts the object."""

@@ -256,13 +256,11 @@ def test_a_quota_is_charged_under_the_names_that_it_has():
 
 def test_containers_that_do_not_say_what_a_quota_measures_are_named():
     obj = pod(container({"cpu": "1"}, name="a"), container(name="b"), init=[sidecar(name="s")])
-    names = ["requests.cpu", "limits.memory", "pods", "ephemeral-storage"]
-    assert pods.unspecified(obj, names) == {
-        "requests.cpu": ("b", "s"),
-        "limits.memory": ("a", "b", "s"),
-    }
-    assert pods.unspecified(obj, ["requests.cpu"], defaults=DEFAULTS) == {}
-    assert pods.unspecified(pod(container(), **LEVEL), names) == {}
+    found = pods.charge(obj).unspecified
+    assert (found["cpu"], found["requests.cpu"]) == (("b", "s"), ("b", "s"))
+    assert found["limits.memory"] == ("a", "b", "s")
+    assert pods.charge(obj, defaults=DEFAULTS).unspecified == {}
+    assert pods.charge(pod(container(), **LEVEL)).unspecified == {}
 
 
 @pytest.mark.parametrize(
