@@ -120,7 +120,7 @@ def test_a_limit_that_turns_out_never_to_bite_is_told_once():
         "hard": {"cpu": later("10")},
         "children": {"a": {"hard": {"cpu": "11"}}, "b": {"hard": {"cpu": later("1", "b")}}},
     }
-    ran = run(tree(node))
+    ran = run(tree(node, strict=lambda: False))
     assert len(ran.warnings) == 1
     assert 'tree.org.children.a.hard["cpu"]' in ran.warnings[0]
 

@@ -20,6 +20,7 @@ COMMANDS: Final = {
         "quotatree.cli.controller:controller_command",
         "Run the controller and its webhook.",
     ),
+    "export": ("quotatree.cli.export:export", "Write the tree in the form of another tool."),
     "manifests": (
         "quotatree.cli.manifests:manifests_command",
         "Print everything that an installation needs.",
