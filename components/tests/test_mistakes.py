@@ -158,6 +158,13 @@ TREES = {
         lambda: node(quotas=[{"hard": {"pods": "1"}}]),
         f"{VISION}.quotas[0].name: is missing",
     ),
+    "a tree that is an Output": (
+        lambda: {"tree": out({"org": None})},
+        (
+            'QuotaTree "lab": tree: is an Output, and has to be known when the program starts '
+            "(amounts, labels and annotations may be Outputs, what the tree looks like may not)"
+        ),
+    ),
     "a node that is an Output": (
         lambda: {"tree": {"org": out({})}},
         "tree.org: is an Output, and has to be known when the program starts",
