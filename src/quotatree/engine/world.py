@@ -139,9 +139,13 @@ class World:
         never meets a count that was right a moment ago.
         """
         seen = self.namespaces.get(name)
-        waits = seen is not None and names.FINALIZER_PARENT in seen.finalizers
-        children = self._existing_children(name)
-        return sum(1 for child in children if not (waits and child.terminating))
+        if seen is not None and names.FINALIZER_PARENT in seen.finalizers:
+            return self.living_children(name)
+        return sum(1 for _ in self._existing_children(name))
+
+    def living_children(self, name: Namespace) -> int:
+        """Return how many of them are not being deleted."""
+        return sum(1 for child in self._existing_children(name) if not child.terminating)
 
     def awaits_children(self, name: Namespace) -> bool:
         """Whether children of `name` are being deleted, which it is not to be gone before.

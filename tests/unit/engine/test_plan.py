@@ -302,7 +302,7 @@ def test_a_child_that_is_being_deleted_holds_its_parent_back_and_counts_no_more(
     assert (counted(world, "org"), held_back(world, "org")) == ("1", False)
 
 
-def test_a_child_counts_until_our_finalizer_stands_on_its_parent() -> None:
+def test_a_child_counts_until_our_finalizer_stands_on_its_parent_in_one_write() -> None:
     world, _ = settled("org: cpu 5 > a")
     change(world, "a", terminating=True)
     assert plan.plan_namespace(world, Namespace("org")) == (
@@ -310,6 +310,7 @@ def test_a_child_counts_until_our_finalizer_stands_on_its_parent() -> None:
             namespace=Namespace("org"),
             uid=world.namespaces[Namespace("org")].uid,
             present=True,
+            annotations={names.ANNOTATION_CHILDREN: None},
         ),
     )
     assert counted(world, "org") == "1"
