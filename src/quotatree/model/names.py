@@ -16,6 +16,8 @@ FIELD_OWNER: Final = "quotatree"
 # Labels that people set on a Namespace.
 LABEL_PARENT: Final = f"{GROUP}/parent"
 LABEL_LIFECYCLE: Final = f"{GROUP}/lifecycle"
+# Label that `quotatree apply` writes; its value is the root of the tree.
+LABEL_APPLIED: Final = f"{GROUP}/applied"
 # Labels that the controller answers with.
 LABEL_ENFORCED: Final = f"{GROUP}/enforced"
 LABEL_MANAGED: Final = f"{GROUP}/managed"
