@@ -62,11 +62,13 @@ unit: $(READY) ## Tests without a cluster: units, laws, services in-process.
 	@echo "==> unit, properties, service"
 	@$(PYTEST) -n $(WORKERS) tests/unit tests/properties tests/service
 
-components: $(READY) ## Tests of pulumi-quotatree, with a recording monitor in place of the engine.
+components: $(READY) ## Tests of the Pulumi components and the policy pack, without the engine.
 	@echo "==> components"
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/build/components $(UV) sync --quiet --frozen --all-packages
 	@cd components && ../build/components/bin/mypy && ../build/components/bin/lint-imports --no-logo
 	@cd components && ../build/components/bin/python -m pytest -q
+	@cd policy && ../build/components/bin/mypy && ../build/components/bin/lint-imports --no-logo
+	@cd policy && ../build/components/bin/python -m pytest -q
 
 cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
