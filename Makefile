@@ -43,7 +43,7 @@ $(READY): pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --frozen
 	@touch $(READY)
 
-$(WHOLE_READY): components/pyproject.toml $(READY)
+$(WHOLE_READY): components/pyproject.toml policy/pyproject.toml $(READY)
 	@echo "==> installing the components and Pulumi's packages into $(WHOLE)"
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(WHOLE) $(UV) sync --quiet --frozen --all-packages
 	@touch $(WHOLE_READY)
@@ -80,10 +80,12 @@ unit: $(READY) ## Tests without a cluster: units, laws, services in-process.
 	@echo "==> unit, properties, service"
 	@$(PYTEST) -n $(WORKERS) tests/unit tests/properties tests/service
 
-components: $(WHOLE_READY) ## Tests of pulumi-quotatree, with a recording monitor in place of the engine.
+components: $(WHOLE_READY) ## Tests of the Pulumi components and the policy pack, without the engine.
 	@echo "==> components"
-	@cd components && ../$(WHOLE)/bin/mypy && ../$(WHOLE)/bin/lint-imports --no-logo
-	@cd components && ../$(WHOLE_PY) -m pytest -q
+	@for part in components policy; do \
+		(cd $$part && ../$(WHOLE)/bin/mypy && ../$(WHOLE)/bin/lint-imports --no-logo \
+			&& ../$(WHOLE_PY) -m pytest -q) || exit 1; \
+	done
 
 cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
