@@ -2,7 +2,7 @@
 
 `uv run python -m tools.pulumi_engine` prints the directory of the programs. Where `pulumi` is on
 the PATH, that one is used and nothing is built. Elsewhere they are built from their Go modules into
-the user's cache: 6, 12 and 1 minutes on 2 idle cores, 9 GB in Go's own caches while it lasts
+the user's cache: 6, 12 and 3 minutes on 2 idle cores, 9 GB in Go's own caches while it lasts
 (deletable afterwards), 350 MB that stay. An interrupted build goes on where it was.
 
 Pulumi's hosts for Python, TypeScript and Go are modules that no registry serves. `pulumi_host.py`
@@ -89,7 +89,7 @@ PARTS: Final = (
         package="github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
         version_variable="github.com/pulumi/pulumi-yaml/pkg/version.Version",
         version=f"v{YAML_VERSION}",
-        usual="about 1 min after the others",
+        usual="about 3 min",
     ),
 )
 

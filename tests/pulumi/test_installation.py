@@ -57,6 +57,8 @@ def test_quotatree_and_its_first_tree_come_up_and_go_in_one_program(
 ) -> None:
     config = {"webhook_url": bare.webhook_url, "namespace": "first"}
     stack = workshop.stack(PROGRAM, "whole", config=config)
+    stack.run("preview")
+    assert not empty.exists(DEFAULT_NAMESPACE)
     starting = controller(bare, empty)
     stack.run("up")
     starting.join()
