@@ -3,7 +3,7 @@
 `uv run python -m tools.pulumi_engine` prints the directory of the programs. Where `pulumi` is on
 the PATH, that one is used and nothing is built. Elsewhere they are built from their Go modules into
 the user's cache: 6, 12 and 3 minutes on 2 idle cores, 9 GB in Go's own caches while it lasts
-(deletable afterwards), 350 MB that stay. An interrupted build goes on where it was.
+(deletable afterwards), 315 MB that stay. An interrupted build goes on where it was.
 
 Pulumi's hosts for Python, TypeScript and Go are modules that no registry serves. `pulumi_host.py`
 stands in for the first; programs in the other two cannot be run there.
