@@ -7,11 +7,15 @@ count its children again: the cluster refuses to delete a namespace that seems t
 
 Labels, annotations, finalizers and owners that the controller writes are never named here. Fields
 are owned one by one (server-side apply), so neither side undoes the other.
+
+Server-side apply takes what exists for its own, and to delete it later. So each Namespace that is
+made carries a note of who made it, which quotatree's policies accept at its creation only: one that
+exists already is refused, at preview too, unless the same program made it and was interrupted.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
@@ -21,6 +25,9 @@ from pulumi_quotatree.source import Source
 from quotatree.model import names
 from quotatree.model.observed import Lifecycle
 from quotatree.model.treefile import TreeNode
+
+# A stack that is renamed made them all the same: after creation the note is left as it is.
+_NOTE: Final = [f'metadata.annotations["{names.ANNOTATION_MADE_BY}"]']
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +77,20 @@ def namespace(title: str, node: TreeNode, site: Site, *, place: Place) -> Kubern
     An adopted one must exist: a patch of nothing would make it, and nobody would ever delete it.
     """
     awaited = place.parent is not None and not node.quotas
+    made = not place.adopt and not place.taken_over
     manifest = {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
             "name": str(node.namespace),
             "labels": _labels(site.source.labels(node), node, place.parent),
-            "annotations": _annotations(
-                site.source.annotations(node), awaited=awaited, forced=place.taken_over
+            "annotations": _with(
+                site.source.annotations(node),
+                {
+                    **({kubernetes.WAIT_FOR: kubernetes.ENFORCED} if awaited else {}),
+                    **({kubernetes.PATCH_FORCE: "true"} if place.taken_over else {}),
+                    **({names.ANNOTATION_MADE_BY: _maker(title)} if made else {}),
+                },
             ),
         },
     }
@@ -88,7 +101,8 @@ def namespace(title: str, node: TreeNode, site: Site, *, place: Place) -> Kubern
         bare.protect = place.protect or None
         return taking_over.namespace(title, manifest, bare)
     if not place.adopt:
-        return kubernetes.made(title, manifest, options)
+        left = pulumi.ResourceOptions(ignore_changes=_NOTE if made else None)
+        return kubernetes.made(title, manifest, pulumi.ResourceOptions.merge(options, left))
     found = kubernetes.existing(
         f"{title}-must-exist-to-be-adopted", kubernetes.NAMESPACE, bare, found=str(node.namespace)
     )
@@ -134,12 +148,8 @@ def _labels(
     return _with(own, ours)
 
 
-def _annotations(
-    own: pulumi.Input[Mapping[str, str]], *, awaited: bool, forced: bool
-) -> pulumi.Input[Mapping[str, Any]]:
-    ours = {kubernetes.WAIT_FOR: kubernetes.ENFORCED} if awaited else {}
-    force = {kubernetes.PATCH_FORCE: "true"} if forced else {}
-    return _with(own, {**ours, **force})
+def _maker(title: str) -> str:
+    return f"{pulumi.get_project()}/{pulumi.get_stack()}/{title}"
 
 
 def _with(

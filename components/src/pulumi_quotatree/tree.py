@@ -63,7 +63,8 @@ class QuotaTree(pulumi.ComponentResource):
         terms = Terms(
             title=title,
             rooted=parent is not None,
-            strict=arguments.flag(given, "strict", title=title),
+            # What stands already may have such limits; it is not refused for them.
+            strict=arguments.flag(given, "strict", title=title, default="take_over" not in given),
         )
         found = _source(given, terms, lambda: self)
         adopted = _listed(given, "adopt", found.tree, title=title)

@@ -137,7 +137,10 @@ class QuotaTreeArgs(TypedDict):
     differs from this program is told. For the first `up`; default: false."""
 
     strict: NotRequired[bool]
-    """Whether a limit above an ancestor's, which never bites, is an error. Default: a warning."""
+    """Whether a limit above an ancestor's, which never bites, is an error; else a warning.
+
+    Default: true, but false where something is taken over.
+    """
 
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete namespaces with children until this is false again.

@@ -115,13 +115,7 @@ def read(filename: str) -> TreeFile:
     Raises:
         InputError: it cannot be read, or holds mistakes; all of them are in the message.
     """
-    try:
-        # One byte more than is allowed tells too much from just enough.
-        with click.open_file(filename, "rb") as file:
-            data = file.read(treefile.MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{filename}: {error.strerror}") from error
-    found = treefile.parse(data)
+    found = treefile.parse(options.read_bytes(filename, treefile.MAX_BYTES))
     if isinstance(found, TreeFile):
         return found
     raise InputError(problem_list(filename, found))

@@ -25,6 +25,10 @@ COMMANDS: Final = {
         "quotatree.cli.manifests:manifests_command",
         "Print everything that an installation needs.",
     ),
+    "plan": (
+        "quotatree.cli.plan:plan",
+        "Show what applying quotatree.yaml would do, and whether it fits.",
+    ),
     "sandbox": ("quotatree.cli.sandbox:sandbox", "Run a real control plane on loopback."),
     "tree": ("quotatree.cli.tree:tree", "Show the tree with its usage."),
     "uninstall": ("quotatree.cli.uninstall:uninstall", "Take quotatree out of the cluster."),

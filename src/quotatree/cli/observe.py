@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.codec import managed, namespaces, quotas
+from quotatree.codec import offers as offers_codec
 from quotatree.engine.survey import Observed
 from quotatree.errors import ClusterError
 from quotatree.model import names
+from quotatree.model.offers import Offers
 
 
 async def tree_quotas(client: Client) -> tuple[list[dict[str, Any]], int]:
@@ -32,8 +35,32 @@ async def tree_quotas(client: Client) -> tuple[list[dict[str, Any]], int]:
         ) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists:
+    """The objects that the tree is made of, as the API server shows them."""
+
+    namespaces: list[dict[str, Any]]
+    quotas: list[dict[str, Any]]
+    managed: list[dict[str, Any]]
+    resource_version: int
+
+    def observed(self) -> Observed:
+        """Return them as values."""
+        return Observed(
+            namespaces=tuple(namespaces.parse(item) for item in self.namespaces),
+            quotas=tuple(quotas.parse(item) for item in self.quotas),
+            managed=tuple(managed.parse(item) for item in self.managed),
+            resource_version=self.resource_version,
+        )
+
+
 async def observe(client: Client) -> Observed:
     """Return everything that the tree is made of. Raises: ClusterError."""
+    return (await lists(client)).observed()
+
+
+async def lists(client: Client) -> Lists:
+    """Return the same as objects. Raises: ClusterError."""
     (
         (spaces, *revisions_of_spaces),
         (limits, *revisions_of_limits),
@@ -43,9 +70,23 @@ async def observe(client: Client) -> Observed:
         tree_quotas(client),
         client.list_all(paths.RESOURCE_QUOTAS, label_selector=f"{names.LABEL_MANAGED}=true"),
     )
-    return Observed(
-        namespaces=tuple(namespaces.parse(item) for item in spaces),
-        quotas=tuple(quotas.parse(item) for item in limits),
-        managed=tuple(managed.parse(item) for item in counts),
+    return Lists(
+        namespaces=spaces,
+        quotas=limits,
+        managed=counts,
         resource_version=min(*revisions_of_spaces, *revisions_of_limits, *revisions),
     )
+
+
+async def offers(client: Client) -> Offers:
+    """Return which devices the cluster has. Raises: ClusterError."""
+    nodes, _ = await client.list_all(paths.NODES)
+    for kind in paths.DEVICE_CLASSES:
+        try:
+            classes, _ = await client.list_all(kind)
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+            continue
+        return offers_codec.parse(nodes, classes)
+    return offers_codec.parse(nodes, ())

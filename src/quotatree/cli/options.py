@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from quotatree.errors import InputError
+
 if TYPE_CHECKING:
     from quotatree.cluster.client import Client
 
@@ -73,6 +75,20 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask at; add --yes to go ahead")
     click.confirm(question, abort=True, err=True)
+
+
+def read_bytes(filename: str, most: int) -> bytes:
+    """Return the content of a file, `-` is stdin; of a greater one no more than shows that.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with click.open_file(filename, "rb") as file:
+            # One byte more than is allowed tells too much from just enough.
+            return bytes(file.read(most + 1))
+    except OSError as error:
+        raise InputError(f"{filename}: {error.strerror}") from error
 
 
 async def connect(kubeconfig: str | None, context: str | None) -> Client:

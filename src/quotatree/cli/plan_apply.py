@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from quotatree.engine import rollup
+from quotatree.engine.survey import Observed
 from quotatree.model import names
 from quotatree.model.names import Namespace, QuotaName, Uid
 from quotatree.model.observed import Lifecycle
@@ -31,6 +32,23 @@ class Cluster:
 
     namespaces: Mapping[Namespace, Namespace | None]
     marked: tuple[Marked, ...] = ()
+
+
+def cluster_of(seen: Observed) -> Cluster:
+    """Return what was observed as the plan has to know it."""
+    spaces = [
+        Marked(namespace=ns.name, uid=ns.uid, root=Namespace(root), parent=ns.parent)
+        for ns in seen.namespaces
+        if (root := ns.labels.get(names.LABEL_APPLIED))
+    ]
+    limits = [
+        Marked(namespace=q.namespace, uid=q.uid, root=Namespace(q.applied), quota=q.name)
+        for q in seen.quotas
+        if q.applied
+    ]
+    return Cluster(
+        namespaces={ns.name: ns.parent for ns in seen.namespaces}, marked=(*spaces, *limits)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +90,8 @@ def plan(
     deleted, and a limit must not go before what replaces it stands. Deleting a Namespace takes its
     TreeQuotas with it, so nothing else is done to it.
     """
-    roots = _roots(tree)
-    gone = _unnamed(tree, cluster, frozenset(roots.values())) if prune else ()
+    root_of = roots(tree)
+    gone = _unnamed(tree, cluster, frozenset(root_of.values())) if prune else ()
     spaces = tuple(item for item in gone if item.quota is None)
     doomed = spaces if delete_namespaces else ()
     doomed_names = {item.namespace for item in doomed}
@@ -81,7 +99,7 @@ def plan(
         namespaces=tuple(
             ApplyNamespace(
                 node=node,
-                root=roots[node.namespace],
+                root=root_of[node.namespace],
                 blind=node.parent is not None and node.parent not in cluster.namespaces,
             )
             for node in tree.nodes
@@ -89,7 +107,7 @@ def plan(
         quotas=tuple(
             ApplyQuota(
                 quota=quota,
-                root=roots[node.namespace],
+                root=root_of[node.namespace],
                 blind=node.namespace not in cluster.namespaces,
             )
             for node in tree.nodes
@@ -103,11 +121,12 @@ def plan(
     )
 
 
-def _roots(tree: TreeFile) -> dict[Namespace, Namespace]:
-    roots: dict[Namespace, Namespace] = {}
+def roots(tree: TreeFile) -> dict[Namespace, Namespace]:
+    """Return the root of each node's tree in the file."""
+    found: dict[Namespace, Namespace] = {}
     for node in tree.nodes:
-        roots[node.namespace] = node.namespace if node.parent is None else roots[node.parent]
-    return roots
+        found[node.namespace] = node.namespace if node.parent is None else found[node.parent]
+    return found
 
 
 def _unnamed(tree: TreeFile, cluster: Cluster, roots: frozenset[Namespace]) -> tuple[Marked, ...]:

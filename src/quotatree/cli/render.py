@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -29,7 +29,7 @@ _LONGEST_AMOUNT: Final = 7  # characters; longer ones are rounded for the screen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Signs:
+class Signs:
     """The characters that a screen can show."""
 
     full: str
@@ -40,15 +40,15 @@ class _Signs:
     gap: str
 
 
-_UNICODE: Final = _Signs(full="█", empty="░", branch="├─ ", last="└─ ", line="│  ", gap="   ")
-_ASCII: Final = _Signs(full="#", empty=".", branch="|- ", last="`- ", line="|  ", gap="   ")
+UNICODE: Final = Signs(full="█", empty="░", branch="├─ ", last="└─ ", line="│  ", gap="   ")
+ASCII: Final = Signs(full="#", empty=".", branch="|- ", last="`- ", line="|  ", gap="   ")
 
 
 def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
     """Return the tree as a table: one line for each resource that a namespace limits."""
     if not state.nodes:
         return Text("There is no tree yet: quotatree apply -f quotatree.yaml makes one.")
-    signs = _ASCII if ascii_only else _UNICODE
+    signs = ASCII if ascii_only else UNICODE
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     table.add_column("NAMESPACE", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
@@ -56,7 +56,7 @@ def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
     table.add_column("USED / HARD", min_width=3 * BAR)  # gives way first: its long texts wrap
     table.add_column("FREE", no_wrap=True)
     shown = {node.namespace for node in state.nodes}
-    for node, first, further in _with_guides(state, signs):
+    for node, first, further in guides(state.nodes, signs):
         name = Text.assemble((first, "dim"), (node.namespace, "bold"))
         if node.parent is not None and node.parent not in shown:
             name.append(f" (below {node.parent})")
@@ -67,14 +67,29 @@ def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
     return table
 
 
-def _with_guides(state: TreeState, signs: _Signs) -> Iterator[tuple[NodeState, str, str]]:
+class Placed(Protocol):
+    """Whatever has a place in the tree."""
+
+    @property
+    def namespace(self) -> Namespace:
+        """Its namespace."""
+
+    @property
+    def parent(self) -> Namespace | None:
+        """The namespace above it."""
+
+
+_Placed = TypeVar("_Placed", bound=Placed)
+
+
+def guides(nodes: Sequence[_Placed], signs: Signs) -> Iterator[tuple[_Placed, str, str]]:
     """Yield each node with what stands before its name, and before its further lines."""
-    parents = rollup.acyclic({node.namespace: node.parent for node in state.nodes})
+    parents = rollup.acyclic({node.namespace: node.parent for node in nodes})
     last_child: dict[Namespace | None, Namespace] = {}
-    for node in state.nodes:
+    for node in nodes:
         last_child[parents[node.namespace]] = node.namespace
     with_children = set(parents.values())
-    for node in state.nodes:
+    for node in nodes:
         path = rollup.path_up(parents, node.namespace)[-2::-1]  # without the root, from the top
         steps = [name == last_child[parents[name]] for name in path]
         above = "".join(signs.gap if last else signs.line for last in steps[:-1])
@@ -90,7 +105,7 @@ def _state_word(node: NodeState) -> str:
     return "enforced" if node.enforced else "pending"
 
 
-def _lines(node: NodeState, signs: _Signs) -> Iterator[tuple[Text, Text, Text]]:
+def _lines(node: NodeState, signs: Signs) -> Iterator[tuple[Text, Text, Text]]:
     """Yield the cells of each line of a node; there is at least one."""
     shown = False
     for scopes, figures in _by_scope(node):
@@ -119,13 +134,18 @@ def _by_scope(node: NodeState) -> Iterator[tuple[ScopeSet, Figures]]:
         yield item.scopes, item.figures
 
 
-def _usage(name: str, figures: Figures, signs: _Signs) -> Text:
+def _usage(name: str, figures: Figures, signs: Signs) -> Text:
     used = _amount(name, figures.used, absent="0")
     if name not in figures.hard:
         return Text(f"{' ' * BAR} {used}")
-    share, style = _share(figures.used.nano(name), figures.hard.nano(name))
-    bar = signs.full * share + signs.empty * (BAR - share)
-    return Text.assemble((bar, style), f" {used} / {_amount(name, figures.hard, absent='0')}")
+    drawn = bar(figures.used.nano(name), figures.hard.nano(name), signs)
+    return Text.assemble(drawn, f" {used} / {_amount(name, figures.hard, absent='0')}")
+
+
+def bar(used: int, hard: int, signs: Signs) -> Text:
+    """Return how much of a limit is used, as a bar."""
+    cells, style = _share(used, hard)
+    return Text(signs.full * cells + signs.empty * (BAR - cells), style=style)
 
 
 def _share(used: int, hard: int) -> tuple[int, str]:

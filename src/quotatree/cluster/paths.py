@@ -69,6 +69,12 @@ _RBAC: Final = "rbac.authorization.k8s.io"
 NAMESPACES: Final = Kind("", "v1", "namespaces", False, "Namespace")
 RESOURCE_QUOTAS: Final = Kind("", "v1", "resourcequotas", True, "ResourceQuota")
 TREE_QUOTAS: Final = Kind(names.GROUP, "v1alpha1", "treequotas", True, "TreeQuota")
+NODES: Final = Kind("", "v1", "nodes", False, "Node")
+# The newest version first: v1 is served since Kubernetes 1.34.
+DEVICE_CLASSES: Final = tuple(
+    Kind("resource.k8s.io", version, "deviceclasses", False, "DeviceClass")
+    for version in ("v1", "v1beta2", "v1beta1")
+)
 PODS: Final = Kind("", "v1", "pods", True, "Pod")
 SERVICES: Final = Kind("", "v1", "services", True, "Service")
 SECRETS: Final = Kind("", "v1", "secrets", True, "Secret")

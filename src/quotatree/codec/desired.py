@@ -17,7 +17,7 @@ from quotatree.model.observed import Lifecycle
 from quotatree.model.quota import Quota
 from quotatree.model.treefile import TreeNode
 
-LABEL_APPLIED: Final = f"{names.GROUP}/applied"
+LABEL_APPLIED: Final = names.LABEL_APPLIED
 """Label on what `quotatree apply` wrote; its value is the root of the tree."""
 
 # Written by others between two applies: no change of ours.

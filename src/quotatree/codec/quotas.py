@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from quotatree.codec import fields, quota_rules
 from quotatree.codec.findings import Finding
-from quotatree.model.names import API_VERSION, Namespace, QuotaName, Uid
+from quotatree.model.names import API_VERSION, LABEL_APPLIED, Namespace, QuotaName, Uid
 from quotatree.model.problem import Problem, in_order
 from quotatree.model.quota import CONDITION_TYPES, Condition, FailurePolicy, Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet
@@ -44,6 +44,7 @@ def parse(obj: Mapping[str, Any]) -> Quota:
         scopes=fields.scopes(spec),
         failure_policy=_POLICIES.get(fields.text(spec, "failurePolicy"), FailurePolicy.FAIL),
         granted=_enforceable(fields.amounts(status, "guaranteed")),
+        applied=fields.text(fields.mapping(metadata, "labels"), LABEL_APPLIED),
         status=_status(status) if status else None,
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import orjson
+
 from quotatree.codec import fields, quota_rules, quotas
 from quotatree.codec.findings import Finding, Path, wrong_type
 from quotatree.model.names import API_VERSION, Namespace
@@ -15,6 +17,8 @@ from quotatree.model.quota import Quota
 from quotatree.model.state import Figures, NodeState, ScopedFigures, TreeState
 
 KIND: Final = "TreeState"
+MAX_BYTES: Final = 64 * 2**20
+"""Size of the greatest file that is read: some fifty thousand namespaces."""
 
 _AMOUNTS: Final = ("held", "used", "charged", "available", "hard", "guaranteed")
 _LIFECYCLES: Final = {kind.value: kind for kind in Lifecycle}
@@ -41,6 +45,8 @@ def _node_to_dict(node: NodeState) -> dict[str, Any]:
     }
     if node.terminating:
         written["terminating"] = True
+    if node.applied:
+        written["applied"] = node.applied
     if node.scoped:
         written["scoped"] = [
             quotas.scopes_to_dict(item.scopes) | _figures_to_dict(item.figures)
@@ -54,8 +60,31 @@ def _figures_to_dict(figures: Figures) -> dict[str, Any]:
 
 
 def _quota_to_dict(quota: Quota) -> dict[str, Any]:
-    granted = {"granted": quota.granted.to_strings()} if quota.granted else {}
-    return {"name": quota.name} | quotas.spec_to_dict(quota) | granted
+    written = {"name": quota.name} | quotas.spec_to_dict(quota)
+    if quota.granted:
+        written["granted"] = quota.granted.to_strings()
+    if quota.applied:
+        written["applied"] = quota.applied
+    return written
+
+
+def read(data: bytes) -> TreeState | tuple[Problem, ...]:
+    """Return the state that a file holds, or everything that is wrong with it."""
+    if len(data) > MAX_BYTES:
+        message = f"the file is too large: at most {MAX_BYTES // 2**20} MiB are read"
+        return (Problem(path="", message=message),)
+    try:
+        return parse(orjson.loads(data))
+    except orjson.JSONDecodeError as error:
+        return (
+            Problem(
+                path="",
+                message=f"is no JSON: {error.msg}",
+                line=error.lineno,
+                column=error.colno,
+                hint="a state file is what quotatree tree -o json prints",
+            ),
+        )
 
 
 def parse(obj: object) -> TreeState | tuple[Problem, ...]:
@@ -78,6 +107,7 @@ def _node(item: Mapping[str, Any]) -> NodeState:
         enforced=item.get("enforced") is True,
         terminating=item.get("terminating") is True,
         lifecycle=_LIFECYCLES.get(fields.text(item, "lifecycle"), Lifecycle.INDEPENDENT),
+        applied=fields.text(item, "applied"),
         figures=_figures(item),
         scoped=tuple(
             ScopedFigures(scopes=fields.scopes(entry), figures=_figures(entry))
@@ -94,7 +124,9 @@ def _figures(item: Mapping[str, Any]) -> Figures:
 def _quota(namespace: str, entry: Mapping[str, Any]) -> Quota:
     metadata = {"namespace": namespace, "name": entry.get("name")}
     quota = quotas.parse({"metadata": metadata, "spec": entry})
-    return replace(quota, granted=fields.amounts(entry, "granted"))
+    return replace(
+        quota, granted=fields.amounts(entry, "granted"), applied=fields.text(entry, "applied")
+    )
 
 
 # -- checks ---------------------------------------------------------------------------------

@@ -21,19 +21,21 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, cast
 
 import yaml
 
 from quotatree.codec import quotas, treefile_rules, yaml_tree
-from quotatree.codec.findings import Finding, Key
+from quotatree.codec.findings import Finding, Key, Path, path_text
 from quotatree.codec.treefile_rules import Entry
+from quotatree.model import report
 from quotatree.model.names import API_VERSION, Namespace
 from quotatree.model.observed import Lifecycle
 from quotatree.model.problem import Problem, in_order
 from quotatree.model.quota import Quota
-from quotatree.model.treefile import DEFAULT_QUOTA, TreeFile, TreeNode
+from quotatree.model.treefile import DEFAULT_QUOTA, Spot, TreeFile, TreeNode
 
 MAX_BYTES: Final = 10 * 2**20
 """Size of the greatest file that is read: some fifty thousand namespaces."""
@@ -42,10 +44,47 @@ _OPEN_MAPS: Final = frozenset({"hard", "guaranteed", "labels", "annotations"})
 _NODE_MAPS: Final = frozenset({"tree", "children"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A tree and where each spot of it stands in its file."""
+
+    tree: TreeFile
+    document: yaml_tree.Document
+    paths: Mapping[str, Path]
+
+    def place(self, spot: Spot, *, file: str) -> report.Place:
+        """Return where a spot stands, or the nearest thing above it that is in the file."""
+        path = self.paths.get(spot.namespace)
+        if path is None:
+            return report.Place()
+        path = (*path, *self._within(path, spot))
+        line, column = self.document.place(path, at_key=not spot.resource)
+        return report.Place(file=file, line=line, column=column, path=path_text(path))
+
+    def _within(self, path: Path, spot: Spot) -> Path:
+        node = self.document.data
+        for step in path:
+            node = node[step]
+        inside: Path = (spot.field,) if spot.field else ()
+        if spot.resource:
+            inside = (*inside, Key(spot.resource))
+        entries = node.get("quotas", ()) if isinstance(node, dict) else ()
+        for index, entry in enumerate(entries):
+            if entry.get("name") == spot.quota:
+                return ("quotas", index, *inside)
+        return inside
+
+
 def parse(data: bytes) -> TreeFile | tuple[Problem, ...]:
     """Return the tree that a file holds, or everything that is wrong with it."""
+    found = read(data)
+    return found.tree if isinstance(found, Located) else found
+
+
+def read(data: bytes) -> Located | tuple[Problem, ...]:
+    """Return the tree that a file holds with its places, or everything that is wrong with it."""
     if len(data) > MAX_BYTES:
-        message = f"the file has {len(data) / 2**20:.1f} MiB, at most 10 MiB are read"
+        message = "the file is too large: at most 10 MiB are read"
         return (Problem(path="", message=message),)
     try:
         text = data.removeprefix(codecs.BOM_UTF8).decode()
@@ -57,7 +96,7 @@ def parse(data: bytes) -> TreeFile | tuple[Problem, ...]:
     return _read(text)
 
 
-def _read(text: str) -> TreeFile | tuple[Problem, ...]:
+def _read(text: str) -> Located | tuple[Problem, ...]:
     document = yaml_tree.read(text)
     form = [yaml_tree.problem_of(_typed(f), mark) for f, mark in document.findings]
     if document.data is None and form:
@@ -68,7 +107,9 @@ def _read(text: str) -> TreeFile | tuple[Problem, ...]:
     ]
     if form or meaning:
         return in_order(chain(form, meaning))
-    return _tree(document.data["tree"])
+    nodes = document.data["tree"]
+    paths = {entry.namespace: entry.path for entry in treefile_rules.walk(nodes)}
+    return Located(tree=_tree(nodes), document=document, paths=paths)
 
 
 def from_data(root: object) -> TreeFile | tuple[Problem, ...]:

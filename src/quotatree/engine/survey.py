@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from quotatree.engine import rollup
 from quotatree.errors import InputError
-from quotatree.model.names import Namespace
+from quotatree.model.names import LABEL_APPLIED, Namespace
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
 from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
@@ -52,6 +52,7 @@ def survey(seen: Observed) -> TreeState:
                 enforced=_enforced(managed.get(name, [])),
                 terminating=by_name[name].terminating,
                 lifecycle=by_name[name].lifecycle,
+                applied=by_name[name].labels.get(LABEL_APPLIED, ""),
                 figures=figures.get(UNSCOPED, {}).get(name, Figures()),
                 scoped=tuple(
                     ScopedFigures(scopes=scopes, figures=of[name])

@@ -95,6 +95,7 @@ def _namespace(node: NodeState) -> ObservedNamespace:
         parent=node.parent,
         lifecycle=node.lifecycle,
         terminating=node.terminating,
+        labels={names.LABEL_APPLIED: node.applied} if node.applied else {},
     )
 
 

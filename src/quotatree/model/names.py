@@ -16,6 +16,8 @@ FIELD_OWNER: Final = "quotatree"
 # Labels that people set on a Namespace.
 LABEL_PARENT: Final = f"{GROUP}/parent"
 LABEL_LIFECYCLE: Final = f"{GROUP}/lifecycle"
+# Label that `quotatree apply` writes; its value is the root of the tree.
+LABEL_APPLIED: Final = f"{GROUP}/applied"
 # Labels that the controller answers with.
 LABEL_ENFORCED: Final = f"{GROUP}/enforced"
 LABEL_MANAGED: Final = f"{GROUP}/managed"
@@ -23,6 +25,7 @@ TREE_LABEL_SUFFIX: Final = f".tree.{GROUP}/depth"
 # Annotations.
 ANNOTATION_CHILDREN: Final = f"{GROUP}/children"
 ANNOTATION_HELD: Final = f"{GROUP}/held"
+ANNOTATION_MADE_BY: Final = f"{GROUP}/made-by"
 ANNOTATION_CASCADE: Final = f"{GROUP}/allow-cascading-deletion"
 ANNOTATION_READY: Final = f"{GROUP}/ready"
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"

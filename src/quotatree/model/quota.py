@@ -23,7 +23,8 @@ class Quota:
     """The spec of one TreeQuota, with what identifies it.
 
     `granted` is the guarantee that was in force when the object was last written: it survives a
-    restart in `status.guaranteed`.
+    restart in `status.guaranteed`. `applied` is the root of the tree that `quotatree apply` wrote
+    it with, empty for what others made.
     """
 
     namespace: Namespace
@@ -36,6 +37,7 @@ class Quota:
     scopes: ScopeSet = UNSCOPED
     failure_policy: FailurePolicy = FailurePolicy.FAIL
     granted: Resources = EMPTY
+    applied: str = ""
     status: QuotaStatus | None = None
 
     @property

@@ -49,6 +49,11 @@ def managed_name(scopes: ScopeSet) -> str:
     return f"{names.managed_prefix()}{digest}"
 
 
+def label(resource: str, scopes: ScopeSet) -> str:
+    """Return a resource with the scope set in which it is counted, e.g. `pods [BestEffort]`."""
+    return f"{resource} [{describe(scopes)}]" if scopes else resource
+
+
 def describe(scopes: ScopeSet) -> str:
     """Return the scope set for people, empty for the unscoped one."""
     return ", ".join(str(term) for term in scopes)

@@ -37,13 +37,17 @@ class ScopedFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """One namespace. `parent` is what its label says, whether or not that namespace exists."""
+    """One namespace. `parent` is what its label says, whether or not that namespace exists.
+
+    `applied` is the root of the tree that `quotatree apply` wrote it with, empty for others'.
+    """
 
     namespace: Namespace
     parent: Namespace | None = None
     enforced: bool = False
     terminating: bool = False
     lifecycle: Lifecycle = Lifecycle.INDEPENDENT
+    applied: str = ""
     figures: Figures = Figures()
     scoped: tuple[ScopedFigures, ...] = ()
     quotas: tuple[Quota, ...] = ()

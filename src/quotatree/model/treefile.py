@@ -31,3 +31,13 @@ class TreeFile:
     """All nodes of a file: parents before children, siblings as written."""
 
     nodes: tuple[TreeNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A spot of a tree: a node, a quota of it, a field such as `hard`, a resource there."""
+
+    namespace: Namespace
+    quota: QuotaName | None = None
+    field: str = ""
+    resource: str = ""
