@@ -125,9 +125,7 @@ def build(count: int) -> Live:
         elif kind == "TreeQuota":
             live.world.see_quota(quotas.parse(obj))
         else:
-            seen = managed.parse(obj)
-            live.world.see_managed(seen)
-            live.arrived(seen)
+            live.world.see_managed(managed.parse(obj))
     live.world.limits.settle()
     live.loaded = True
     return live

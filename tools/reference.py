@@ -55,7 +55,8 @@ _EXIT_CODES: Final = """\
 | 0 | done, it fits, or there was nothing to do |
 | 1 | error: refused, not enforced in time, or the cluster cannot be reached |
 | 2 | bad usage of the command line |
-| 3 | it does not fit (kept for commands that only ask; none of this version returns it) |"""
+| 3 | it does not fit: from commands that only ask |
+| 10 | `plan --detailed-exitcode` alone: changes that fit |"""
 
 
 def walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -79,7 +80,7 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
         rows = [f"| {_flags(o)} | {_meaning(o)} | {_default(o)} |" for o in options]
         yield "\n".join(["| option | meaning | default |", "|---|---|---|", *rows])
     if command.epilog and command.epilog.startswith("\b"):
-        lines = command.epilog.splitlines()[2:]
+        lines = command.epilog.partition("\n\n")[0].splitlines()[2:]
         yield "\n".join(["```text", *(line.removeprefix("  ") for line in lines), "```"])
 
 

@@ -72,7 +72,7 @@ TREES = {
         },
         (
             'tree.org.hard["cpu"]: guarantees of 31 do not fit into 30; '
-            "vision keeps 16, language keeps 15 (lower a guarantee, or raise the hard of org)"
+            "language keeps 15, vision keeps 16 (lower a guarantee, or raise the hard of org)"
         ),
     ),
     "a guarantee that does not fit two levels up": (
@@ -414,13 +414,12 @@ def test_a_tree_that_is_right_gives_no_warning():
     assert run(lambda: QuotaTree("lab", {"tree": tree})).warnings == []
 
 
-def test_levels_are_compared_within_one_scope_only():
-    tree = {
-        "org": {
-            "hard": {"pods": "5"},
-            "children": {
-                "a": {"quotas": [{"name": "x", "hard": {"pods": "9"}, "scopes": ["BestEffort"]}]}
-            },
-        }
-    }
-    assert run(lambda: QuotaTree("lab", {"tree": tree})).warnings == []
+def test_a_limit_is_bounded_by_those_that_count_all_that_it_counts():
+    def scoped(hard, scope):
+        return {"quotas": [{"name": "x", "hard": {"pods": hard}, "scopes": [scope]}]}
+
+    bounded = {"org": {"hard": {"pods": "5"}, "children": {"a": scoped("9", "BestEffort")}}}
+    (warning,) = run(lambda: QuotaTree("lab", {"tree": bounded, "strict": False})).warnings
+    assert "9 is more than the 5 of org above it" in warning
+    others = {"org": scoped("5", "Terminating") | {"children": {"a": scoped("9", "BestEffort")}}}
+    assert run(lambda: QuotaTree("lab", {"tree": others})).warnings == []

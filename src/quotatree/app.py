@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 import time
@@ -10,7 +11,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quotatree.cluster import paths
+from quotatree.cluster import lookout, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.lease import LeaseElector
 from quotatree.cluster.live import Live
@@ -28,6 +29,8 @@ LOG: Final = logging.getLogger(__name__)
 CERTIFICATES_EVERY: Final = 5.0
 """Seconds between looks at the certificates; a webhook configuration that was re-applied without
 its CA bundle is mended within this time. Each costs two reads of small objects."""
+AGAIN_AFTER: Final = 2.0
+"""Seconds before an election whose end the API server kept from us is tried again."""
 
 
 class _LeaseLostError(Exception):
@@ -57,22 +60,23 @@ class _Replica:
 async def run(client: Client, settings: Settings) -> None:
     """Run one replica until it is told to stop.
 
-    One that loses the lease (it stood still for too long, or could not reach the API server)
-    forgets everything and stands for election again.
+    One that loses the lease (it stood still for too long, or could not reach the API server) steps
+    down, stands for election again for as long as that takes, and then reads everything anew: what
+    it knew may be of the past. What has to outlast that is kept in the cluster.
 
     Raises:
-        ClusterError: the API server cannot be used at all.
+        ClusterError: the API server cannot be used at all, from the beginning.
     """
-    told = False
-    while not told:
-        try:
-            told = await _term(client, settings)
-        except* _LeaseLostError:
-            LOG.warning("the lease was lost: starting anew")
+    certificates = tls.CertificateKeeper(
+        client, namespace=settings.namespace, hosts=installation.hosts(settings)
+    )
+    await certificates.refresh()
+    while not await _until_told(_term(client, settings, certificates)):
+        LOG.warning("the lease was lost: starting anew")
 
 
-async def _term(client: Client, settings: Settings) -> bool:
-    """Stand for election, lead, and return True when told to stop.
+async def _term(client: Client, settings: Settings, certificates: tls.CertificateKeeper) -> None:
+    """Stand for election and lead until the lease is lost.
 
     The server listens before the lease is won: a replica in waiting is alive and answers "later".
     """
@@ -85,34 +89,26 @@ async def _term(client: Client, settings: Settings) -> bool:
         elector=LeaseElector(
             client, namespace=settings.namespace, name=settings.lease, identity=settings.identity
         ),
-        certificates=tls.CertificateKeeper(
-            client, namespace=settings.namespace, hosts=installation.hosts(settings)
-        ),
+        certificates=certificates,
     )
-    await parts.certificates.refresh()
-    desk = Desk(live=live, apply=controller.apply, listener=controller.recorder)
+    desk = Desk(
+        live=live,
+        apply=controller.apply,
+        lookout=functools.partial(lookout.admission_sees, client),
+        listener=controller.recorder,
+    )
     where = settings.webhook
     runner, port = await server.serve(
         desk, host=where.host, port=where.port, tls=parts.certificates.context
     )
     LOG.info("listening", extra={"port": port})
-    told = False
     try:
-        told = await _until_told(_work(parts))
-    except* ClusterError as group:
-        raise ClusterError("; ".join(str(error) for error in _leaves(group))) from group
+        await _work(parts)
+    except* _LeaseLostError:
+        pass
     finally:
         await parts.elector.release()
         await runner.cleanup()
-    return told
-
-
-def _leaves(group: BaseExceptionGroup[ClusterError]) -> list[BaseException]:
-    """Return the errors in a group of groups."""
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 async def _work(parts: _Replica) -> None:
@@ -155,7 +151,13 @@ async def _win(parts: _Replica) -> int:
     above = 0
     while True:
         epoch = await parts.elector.acquire(above=above)
-        above = await highest_epoch(parts.client)
+        try:
+            above = await highest_epoch(parts.client)
+        except ClusterError as error:
+            LOG.warning("won the lease, but cannot read", extra={"error": str(error)})
+            await parts.elector.release()
+            await asyncio.sleep(AGAIN_AFTER)
+            continue
         if above < epoch:
             return epoch
         await parts.elector.release()

@@ -17,6 +17,9 @@ class LoopSettings:
     """Seconds between looks at what is overdue: holds, touches, tightenings."""
     status_every: float = 1.0
     """Seconds between writes of TreeQuota status. Shorter: fresher figures, more writes."""
+    status_most: int = 100
+    """TreeQuotas' namespaces looked at in each such round only because something changed elsewhere
+    in their tree, which changes what is available to them. More: fresher figures, more writes."""
     gate_every: float = 5.0
     """Seconds after which the kinds of the birth gate are written again, in case its manifest was
     re-applied. Longer: objects of rare kinds may pass uncounted for as long."""

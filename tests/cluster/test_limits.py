@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.cluster.harness import load
 from tests.cluster.harness.trees import clear, plant
 from tests.cluster.lifecycle_fixtures import (
     condition,
@@ -25,7 +26,7 @@ from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.model.names import Namespace
 from quotatree.sandbox import SandboxState
-from quotatree.units.resources import EMPTY
+from quotatree.units.resources import EMPTY, Resources
 
 pytestmark = pytest.mark.cluster
 
@@ -90,6 +91,27 @@ async def test_a_resource_that_is_added_is_measured_before_it_counts_and_goes_wh
     await measures(client, tree["b"], "pods")
     await fits(client, tree["b"], "b9", within=5.0)
     await status(client, tree["org"], that=lambda s: s["used"] == {"pods": "4"})
+
+
+async def test_a_new_limit_above_running_workloads_counts_all_of_them_before_more_is_let_in(client):
+    """Eight of twelve cpu are in use when cpu is limited, and twenty pods are asked for at once."""
+    tree = await plant(client, "org: pods 90 > a1..8; org > b1..2")
+    users = [tree[f"a{n}"] for n in range(1, 9)]
+    for namespace in users:
+        await fill(client, namespace, "busy")
+    await limit(client, tree["org"], hard={"pods": "90", "requests.cpu": "12"})
+    for number in (1, 2):  # what is created before its own quota names cpu is not asked about
+        await measures(client, tree[f"b{number}"], "pods", "requests.cpu")
+    size = Resources.parse({"cpu": "1"})
+    asks = [load.Ask(namespace=tree[f"b{n % 2 + 1}"], name=f"p{n}", size=size) for n in range(20)]
+    admitted = 0
+    while asks:
+        answers = await load.burst(client, asks, creators=20)
+        admitted += sum(answer.admitted for answer in answers)
+        asks = [answer.ask for answer in answers if not (answer.admitted or answer.refused)]
+    assert admitted == 4, load.told(answers)
+    found = await status(client, tree["org"], that=holds("Ready"))
+    assert found["used"]["requests.cpu"] == "12"
 
 
 async def test_a_kind_that_nobody_counted_before_is_counted_and_gated(client):

@@ -81,21 +81,31 @@ async def test_without_its_kind_the_last_limits_stay_and_can_be_changed_again(cl
     await measures(client, tree["b"])
 
 
-async def test_a_controller_that_starts_without_the_kind_lets_nothing_grow(client, tree_sandbox):
+async def test_a_controller_that_starts_without_the_kind_goes_by_the_last_limits(
+    client, tree_sandbox
+):
     tree = await plant(client, "org: pods 2 > a; org > b")
     await fill(client, tree["a"], "a1")
     await take_away(client)
-    await asyncio.to_thread(control_plane.kill, tree_sandbox.name, "quotatree")
-    await asyncio.to_thread(control_plane.restart, tree_sandbox.name, "quotatree")
-
-    async def listening() -> bool:
-        return "still reading the cluster" in (await grow(client, tree["b"], "b1")).message
-
-    await soon(listening, what="growth is told to wait")
-    await nothing_is_loosened(client, tree)
-    await bring_back(client)
-    await limit(client, tree["org"], hard={"pods": "2"})
-    await status(client, tree["org"], that=holds("Ready"))
-    await fits(client, tree["b"], "b2")
-    assert not (await grow(client, tree["b"], "b3")).admitted
     await restarted(client, tree_sandbox.name)
+    await nothing_is_loosened(client, tree)
+    answers = [await grow(client, tree["b"], f"b{n}") for n in range(3)]
+    assert [answer.admitted for answer in answers] == [True, False, False]
+    assert f"exceeded quota: {tree['org']}" in answers[1].message
+    await bring_back(client)
+    await restarted(client, tree_sandbox.name)
+    await nothing_is_loosened(client, tree)
+    assert not (await grow(client, tree["b"], "b9")).admitted
+    await limit(client, tree["org"], hard={"pods": "3"})
+    await status(client, tree["org"], that=holds("Ready"))
+    await fits(client, tree["b"], "b10")
+    assert not (await grow(client, tree["b"], "b11")).admitted
+
+
+async def test_a_limit_that_is_deleted_while_nobody_looks_is_gone(client, tree_sandbox):
+    tree = await plant(client, "org: pods 1 > a")
+    await fill(client, tree["a"], "a1")
+    await asyncio.to_thread(control_plane.kill, tree_sandbox.name, "quotatree")
+    await client.delete(paths.TREE_QUOTAS, "limit", namespace=tree["org"])
+    await asyncio.to_thread(control_plane.restart, tree_sandbox.name, "quotatree")
+    await fits(client, tree["a"], "a2")

@@ -89,7 +89,6 @@ async def test_a_kill_in_the_middle_of_a_burst_lets_nothing_over_and_loses_nothi
         refused = sum(answer.refused for answer in burst.answers)
         assert min(admitted, refused) >= ASKS / 5, told
         assert not await uncounted(admin, tree), told
-        await count_again(admin, tree)
         await trees.eventually(
             lambda: recounted(admin, tree), what=f"usage equals a recount: {told}"
         )
@@ -118,18 +117,6 @@ async def uncounted(client: Client, tree: trees.Tree) -> dict[Namespace, Resourc
 async def recounted(client: Client, tree: trees.Tree) -> bool:
     """Whether every managed ResourceQuota says what the pods that exist add up to."""
     return all(used == real for used, real in (await sums(client, tree)).values())
-
-
-async def count_again(client: Client, tree: trees.Tree) -> None:
-    """Delete a pod of each namespace, so that the native controller counts there again.
-
-    A request that native quota has charged and not admitted stays charged until then: its four
-    tries met the writes of the new leader.
-    """
-    pods, _ = await client.list_all(paths.PODS)
-    one = {pod["metadata"]["namespace"]: pod["metadata"]["name"] for pod in pods}
-    for name in one.keys() & tree.parents.keys():
-        await client.delete(paths.PODS, one[name], namespace=name)
 
 
 def charge(pod: dict[str, dict[str, list[dict[str, dict[str, dict[str, str]]]]]]) -> Resources:

@@ -11,6 +11,7 @@ import pytest
 from tests.docs import pages
 from tools import reference
 
+from quotatree.cli import plan_report
 from quotatree.cli.main import COMMANDS, cli
 from quotatree.codec import quota_rules, treefile_rules, treefile_schema
 from quotatree.codec.desired import LABEL_APPLIED
@@ -110,6 +111,13 @@ def test_every_webhook_and_role_is_described():
 def test_every_error_class_is_described():
     classes = re.findall(r"^class (\w+)\(QuotaTreeError\)", code_of("errors.py"), re.MULTILINE)
     assert [name for name in classes if f"`{name}`" not in page("reference/errors.md")] == []
+
+
+def test_every_finding_is_described():
+    described = page("reference/findings.md")
+    lines = {f"| `{rule.code}` | {rule.level.value} |" for rule in plan_report.RULES}
+    assert len(lines) == len(plan_report.RULES)
+    assert [line for line in sorted(lines) if line not in described] == []
 
 
 def test_architecture_names_only_files_that_exist():

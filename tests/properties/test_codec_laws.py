@@ -169,3 +169,38 @@ def test_no_stored_object_makes_a_codec_raise(obj):
     quotas.parse(obj)
     quotas.problems(obj)
     state.parse(obj)
+
+
+stored_amounts = st.dictionaries(
+    st.sampled_from(["cpu", "memory", "pods", "count/pods", "storage", "Bad Name"]),
+    st.sampled_from(["1", "0.5", "1500m", "-1", "9e30", "1.5", "x", 3, None]),
+    max_size=4,
+)
+stored_terms = st.fixed_dictionaries(
+    {"scopeName": st.sampled_from(["BestEffort", "PriorityClass", ""])},
+    optional={
+        "operator": st.sampled_from(["In", "Exists", "DoesNotExist", ""]),
+        "values": st.lists(st.sampled_from(["b", "a", ""]), max_size=3),
+    },
+)
+stored_specs = st.fixed_dictionaries(
+    {},
+    optional={
+        "hard": stored_amounts,
+        "guaranteed": stored_amounts,
+        "scopes": st.lists(st.sampled_from(["BestEffort", "NotTerminating"]), max_size=2),
+        "scopeSelector": st.fixed_dictionaries({"matchExpressions": st.lists(stored_terms)}),
+        "failurePolicy": st.sampled_from(["Fail", "Ignore", "Other"]),
+    },
+)
+
+
+@given(st.lists(stored_specs, max_size=3))
+def test_what_is_remembered_of_any_stored_limit_is_what_it_asked_for(specs):
+    """Else it would be written again and again."""
+    asked = tuple(
+        quotas.parse({"metadata": {"namespace": "a", "name": f"q{n}"}, "spec": spec}).asked
+        for n, spec in enumerate(specs)
+    )
+    text = managed.limits_to_text(asked)
+    assert managed.limits_from_text(Namespace("a"), text or "") == asked

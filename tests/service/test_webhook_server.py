@@ -271,7 +271,7 @@ async def test_one_request_alone_is_refused_with_the_numbers_of_the_ancestor():
         assert (who, limit.ancestor) == ("a", "org")
 
 
-async def test_a_batch_is_tightened_to_the_room_seen_on_the_watch_and_refused():
+async def test_a_batch_is_tightened_to_the_room_and_refused():
     async with office(ORG) as desk:
         response = await desk.ask(USAGE, growth(desk.managed("a"), pods="9"))
         assert not response["allowed"]
@@ -285,15 +285,15 @@ async def test_a_batch_is_tightened_to_the_room_seen_on_the_watch_and_refused():
         assert (await desk.ask(USAGE, growth(desk.managed("a"), pods="7")))["allowed"]
 
 
-async def test_the_refusal_waits_until_the_watch_has_shown_the_tightening():
+async def test_the_refusal_waits_until_quota_admission_sees_the_tightening():
     async with office(ORG) as desk:
-        desk.apply.seen_by_watch = False
+        desk.apply.seen_by_admission = False
         asking = asyncio.ensure_future(desk.ask(USAGE, growth(desk.managed("a"), pods="9")))
         while not desk.apply.written:
             await asyncio.sleep(0)
         await asyncio.sleep(0.01)
         assert not asking.done()
-        desk.live.arrived(desk.managed("a"))
+        desk.apply.seen_by_admission = True
         assert not (await asking)["allowed"]
 
 

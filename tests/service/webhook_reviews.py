@@ -44,7 +44,7 @@ class FakeApply:
 
     live: Live
     error: ClusterError | None = None
-    seen_by_watch: bool = True
+    seen_by_admission: bool = True
     written: list[effect.Effect] = field(default_factory=list)
 
     async def __call__(self, what: effect.Effect) -> Document:
@@ -60,9 +60,12 @@ class FakeApply:
             limited_by=what.annotations.get(names.ANNOTATION_LIMITED_BY) or "",
         )
         self.live.world.see_managed(after)
-        if self.seen_by_watch:
-            self.live.arrived(after)
         return quota_object(after)
+
+    async def lookout(self, namespace: Namespace, quota: str) -> int | None:
+        """Quota admission's cache: it is late by one version, or as new as the store."""
+        version = self.live.world.managed[namespace][quota].resource_version
+        return version if self.seen_by_admission else version - 1
 
 
 @dataclass
@@ -123,7 +126,7 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     words.world(text, into=live.world)
     live.loaded = loaded
     apply, heard = FakeApply(live), Heard()
-    desk = Desk(live=live, apply=apply, listener=heard)
+    desk = Desk(live=live, apply=apply, lookout=apply.lookout, listener=heard)
     async with test_utils.TestClient(test_utils.TestServer(server.application(desk))) as client:
         yield Office(live, apply, heard, client)
 

@@ -1,26 +1,20 @@
 """What a tree means before anything is made: its mistakes, and what its author should know. Pure.
 
-Three sources: the rules of quotatree.yaml, which know names, quantities and scopes; quotatree's own
-numbers (`engine.rollup`), by which a guarantee fits or does not; and the ceilings above each node.
-Levels are compared by what is measured: `requests.cpu` is `cpu`.
+Two sources: the rules of quotatree.yaml, which know names, quantities and scopes; and the findings
+of the engine (`engine.lint`), which `quotatree plan` shows too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pulumi_quotatree.errors import TreeError
 from quotatree.codec import findings, treefile
-from quotatree.engine import explain, rollup
-from quotatree.model import names
+from quotatree.engine import lint, rollup
 from quotatree.model.names import Namespace
 from quotatree.model.observed import Lifecycle
 from quotatree.model.problem import Problem
-from quotatree.model.quota import Quota
-from quotatree.model.scope import ScopeSet
-from quotatree.model.treefile import DEFAULT_QUOTA, TreeFile, TreeNode
-from quotatree.units import resource_names
-from quotatree.units.resources import Resources
+from quotatree.model.treefile import DEFAULT_QUOTA, TreeFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +69,14 @@ def of_tree(tree: TreeFile, terms: Terms) -> Plan:
     Raises:
         TreeError: a guarantee does not fit, or with `strict` a limit never bites.
     """
-    overfull = tuple(_overfull(tree))
-    looser = tuple(_looser(tree))
-    wrong = (*overfull, *looser) if terms.strict else overfull
+    levels = lint.levels(tree)
+    overpromised = [_problem(tree, finding) for finding in lint.overpromised(tree, levels)]
+    loose = [_problem(tree, finding) for finding in lint.never_bites(tree, levels)]
+    wrong = [*overpromised, *loose] if terms.strict else overpromised
     if wrong:
         raise _error(terms, wrong)
-    return Plan(tree=tree, warnings=(*looser, *_unowned(tree)))
+    unowned = [_problem(tree, finding) for finding in lint.unowned(tree)]
+    return Plan(tree=tree, warnings=(*loose, *unowned))
 
 
 def refuse(title: str, path: str, message: str, *, hint: str = "") -> TreeError:
@@ -117,7 +113,7 @@ def _with_owned(tree: TreeFile, owned: frozenset[str]) -> TreeFile:
     )
 
 
-# -- numbers --------------------------------------------------------------------------------
+# -- what the tree shows --------------------------------------------------------------------
 
 
 def path_of(tree: TreeFile, name: Namespace) -> str:
@@ -128,121 +124,12 @@ def path_of(tree: TreeFile, name: Namespace) -> str:
     return findings.path_text(("tree", *steps[1:]))
 
 
-def _overfull(tree: TreeFile) -> Iterator[Problem]:
-    """Yield each namespace whose subtree is promised more than its own hard.
-
-    That is the invariant of the whole project, charge ≤ hard, in a tree in which nothing runs: what
-    fails it then can never be granted.
-    """
-    parents = {node.namespace: node.parent for node in tree.nodes}
-    for scopes in _scope_sets(tree):
-        hard = {n.namespace: _ceiling(n, scopes) for n in tree.nodes}
-        kept = {n.namespace: _floor(n, scopes) for n in tree.nodes}
-        numbers = rollup.rollup(parents, hard=hard, guaranteed=kept, held={})
-        charged = {name: found.charged for name, found in numbers.items()}
-        for node in tree.nodes:
-            for resource in charged[node.namespace].exceeding(hard[node.namespace]):
-                yield _overfull_problem(tree, node, resource, charged=charged, hard=hard)
-
-
-def _overfull_problem(
-    tree: TreeFile,
-    node: TreeNode,
-    resource: str,
-    *,
-    charged: Mapping[Namespace, Resources],
-    hard: Mapping[Namespace, Resources],
-) -> Problem:
-    def amount(name: Namespace, of: Mapping[Namespace, Resources]) -> str:
-        return explain.amount(resource, of[name].nano(resource))
-
-    keepers = [
-        f"{child.namespace} keeps {amount(child.namespace, charged)}"
-        for child in tree.nodes
-        if child.parent == node.namespace and charged[child.namespace].nano(resource)
-    ]
-    who = f"; {', '.join(keepers)}" if keepers else ""
+def _problem(tree: TreeFile, finding: lint.Finding) -> Problem:
+    spot = finding.spot
+    own = f".quotas[{spot.quota}]" if spot.quota not in (None, DEFAULT_QUOTA) else ""
+    resource = f'["{spot.resource}"]' if spot.resource else ""
     return Problem(
-        path=f'{path_of(tree, node.namespace)}.hard["{resource}"]',
-        message=f"guarantees of {amount(node.namespace, charged)} do not fit "
-        f"into {amount(node.namespace, hard)}{who}",
-        hint=f"lower a guarantee, or raise the hard of {node.namespace}",
+        path=f"{path_of(tree, spot.namespace)}{own}.{spot.field}{resource}",
+        message=finding.said,
+        hint=finding.item.remedy,
     )
-
-
-def _looser(tree: TreeFile) -> Iterator[Problem]:
-    """Yield each limit that is above one of an ancestor: the tightest wins, so it never bites."""
-    parents = {node.namespace: node.parent for node in tree.nodes}
-    nodes = {node.namespace: node for node in tree.nodes}
-    for node in tree.nodes:
-        above = [nodes[name] for name in rollup.path_up(parents, node.namespace)[1:]]
-        for quota in node.quotas:
-            for resource, hard in sorted(quota.hard.nanos().items()):
-                tightest = _tightest(above, quota.scopes, resource_names.equivalent(resource))
-                if tightest is not None and hard > tightest[0]:
-                    yield Problem(
-                        path=_hard_path(tree, node, quota, resource=resource),
-                        message=f"{explain.amount(resource, hard)} is more than the "
-                        f"{explain.amount(resource, tightest[0])} of {tightest[1]} above it; "
-                        "the tightest wins",
-                        hint=f"lower it, or raise {tightest[1]}",
-                    )
-
-
-def _tightest(
-    above: Iterable[TreeNode], scopes: ScopeSet, resource: str
-) -> tuple[int, Namespace] | None:
-    found = [
-        (hard[resource], node.namespace)
-        for node in above
-        if resource in (hard := _ceiling(node, scopes).nanos())
-    ]
-    return min(found, default=None)
-
-
-def _hard_path(tree: TreeFile, node: TreeNode, quota: Quota, *, resource: str) -> str:
-    where = path_of(tree, node.namespace)
-    own = f".quotas[{quota.name}]" if quota.name != DEFAULT_QUOTA else ""
-    return f'{where}{own}.hard["{resource}"]'
-
-
-def _scope_sets(tree: TreeFile) -> list[ScopeSet]:
-    return sorted({quota.scopes for node in tree.nodes for quota in node.quotas})
-
-
-def _ceiling(node: TreeNode, scopes: ScopeSet) -> Resources:
-    """Return the least hard of a node's quotas, by the names under which levels are compared."""
-    found: dict[str, int] = {}
-    for resource, nano in _of(node, scopes, "hard"):
-        found[resource] = min(nano, found.get(resource, nano))
-    return Resources.from_nano(found)
-
-
-def _floor(node: TreeNode, scopes: ScopeSet) -> Resources:
-    found: dict[str, int] = {}
-    for resource, nano in _of(node, scopes, "guaranteed"):
-        found[resource] = max(nano, found.get(resource, nano))
-    return Resources.from_nano(found)
-
-
-def _of(node: TreeNode, scopes: ScopeSet, kind: str) -> Iterator[tuple[str, int]]:
-    for quota in node.quotas:
-        if quota.scopes == scopes:
-            amounts = quota.hard if kind == "hard" else quota.guaranteed
-            for resource, nano in amounts.nanos().items():
-                yield resource_names.equivalent(resource), nano
-
-
-def _unowned(tree: TreeFile) -> Iterator[Problem]:
-    """Yield the `Owned` namespaces whose parent does not allow it: they stay when it goes."""
-    nodes = {node.namespace: node for node in tree.nodes}
-    for node in tree.nodes:
-        parent = nodes.get(node.parent) if node.parent is not None else None
-        if node.lifecycle is not Lifecycle.OWNED or parent is None:
-            continue
-        if parent.annotations.get(names.ANNOTATION_CASCADE) != "true":
-            yield Problem(
-                path=f"{path_of(tree, node.namespace)}.lifecycle",
-                message=f"Owned has no effect until {parent.namespace} allows it",
-                hint=f'annotate {parent.namespace} with {names.ANNOTATION_CASCADE}: "true"',
-            )

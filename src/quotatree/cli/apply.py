@@ -40,7 +40,14 @@ class Wishes:
         "cat quotatree.yaml | quotatree apply -f - --no-wait",
     )
 )
-@click.option("-f", "--filename", required=True, metavar="FILE", help="The file; - is stdin.")
+@click.option(
+    "-f",
+    "--filename",
+    required=True,
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="The file; - is stdin.",
+)
 @click.option(
     "--prune",
     is_flag=True,

@@ -79,7 +79,17 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"{options.EXIT_CODES} Data goes to stdout, talk to stderr.",
+    epilog="\n\n".join(
+        (
+            options.examples(
+                "quotatree sandbox up                       to try it without a cluster",
+                "quotatree manifests | kubectl apply -f -   to install it in one",
+                "quotatree apply -f quotatree.yaml",
+                "quotatree tree                             also: kubectl quotatree tree",
+            ),
+            f"{options.EXIT_CODES} Data goes to stdout, talk to stderr.",
+        )
+    ),
 )
 @click.version_option(package_name="quotatree", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -9,6 +9,7 @@ import click
 
 import quotatree
 from quotatree import errors
+from quotatree.cli import options
 from quotatree.manifests import install
 from quotatree.manifests.settings import DEFAULT_NAMESPACE, InstallSettings
 from quotatree.model import quota
@@ -16,7 +17,15 @@ from quotatree.model import quota
 _WRITERS = {"yaml": install.to_yaml, "json": install.to_json}
 
 
-@click.command("manifests")
+@click.command(
+    "manifests",
+    epilog=options.examples(
+        "quotatree manifests --image example/quotatree:1 | kubectl apply -f -",
+        "quotatree manifests | kubectl apply --server-side --force-conflicts -f -",
+        "quotatree manifests --replicas 2 --gate count/jobs.batch > install.yaml",
+        "quotatree manifests --webhook-url https://10.0.0.5:9443 -o json",
+    ),
+)
 @click.option(
     "--namespace", default=DEFAULT_NAMESPACE, show_default=True, help="Where the controller lives."
 )
@@ -97,10 +106,8 @@ def manifests_command(
 ) -> None:
     """Print everything that an installation needs.
 
-    Install or upgrade: quotatree manifests | kubectl apply --server-side --force-conflicts -f -
-
-    (The controller adds kinds to the gate at birth; --force-conflicts takes the field back, and the
-    controller adds them again.)
+    Applying it again is an upgrade. The controller adds kinds to the gate at birth; an upgrade
+    takes that field back (on the server only with --force-conflicts), and they are added again.
     """
     try:
         settings = InstallSettings(

@@ -24,6 +24,12 @@ from quotatree.reports.forecast import NONE, amount, fields_of, object_of
 MAX_STEPS: Final = 40
 """Steps that are listed, unless all are asked for."""
 
+MAX_NODES: Final = 100
+"""Namespaces that are shown, unless all are asked for."""
+
+MAX_FINDINGS: Final = 50
+"""Findings that are shown, the errors first, unless all are asked for."""
+
 _SIGNS: Final = {
     Change.CREATE: "+",
     Change.CHANGE: "~",
@@ -52,8 +58,11 @@ def screen(
     parts: list[RenderableType] = [Text(report.headline, overflow="fold")]
     parts += _steps(forecast, everything=everything)
     parts += _nodes(forecast, report, signs=signs, everything=everything)
-    for item in report.items:
+    most = len(report.items) if everything else MAX_FINDINGS
+    for item in report.items[:most]:
         parts += ["", _finding(item)]
+    if len(report.items) > most:
+        parts += ["", Text(f"… and {len(report.items) - most} more findings; --all shows them")]
     verdict = Text(f"Verdict: {report.verdict.value}", style=_VERDICTS[report.verdict])
     return Group(*parts, "", verdict)
 
@@ -93,7 +102,8 @@ def _words(step: Step) -> str:
 def _nodes(
     forecast: Forecast, report: Report, *, signs: render.Signs, everything: bool
 ) -> Iterator[RenderableType]:
-    nodes = forecast.nodes if everything else _notable(forecast, report)
+    notable = forecast.nodes if everything else _notable(forecast, report)
+    nodes = notable if everything else notable[:MAX_NODES]
     if not nodes:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
@@ -113,8 +123,9 @@ def _nodes(
     yield table
     if any(row.unmeasured for node in nodes for row in node.rows):
         yield Text("? some of it is not measured yet and counts as nothing")
-    hidden = len(forecast.nodes) - len(nodes)
-    if hidden:
+    if len(notable) > len(nodes):
+        yield Text(f"… and {len(notable) - len(nodes)} more namespaces; --all shows them")
+    if hidden := len(forecast.nodes) - len(notable):
         words = "1 namespace is" if hidden == 1 else f"{hidden} namespaces are"
         yield Text(f"{words} as before; --all shows them")
 

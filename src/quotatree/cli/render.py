@@ -5,11 +5,12 @@ Colour only repeats what words, bars and numbers say already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,7 @@ from quotatree.units.resources import EMPTY, Resources
 BAR: Final = 10
 """Cells of a bar."""
 
+_ENDLESS: Final = 10_000
 _LONGEST_AMOUNT: Final = 7  # characters; longer ones are rounded for the screen
 
 
@@ -45,26 +47,81 @@ ASCII: Final = Signs(full="#", empty=".", branch="|- ", last="`- ", line="|  ", 
 
 
 def tree(state: TreeState, *, ascii_only: bool = False) -> RenderableType:
-    """Return the tree as a table: one line for each resource that a namespace limits."""
+    """Return the tree as a table: one line for each resource that a namespace limits.
+
+    Where that is too wide, the resources stand below their namespace instead of beside it.
+    """
     if not state.nodes:
         return Text("There is no tree yet: quotatree apply -f quotatree.yaml makes one.")
     signs = ASCII if ascii_only else UNICODE
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    table.add_column("NAMESPACE", no_wrap=True)
-    table.add_column("STATE", no_wrap=True)
-    table.add_column("RESOURCE", no_wrap=True)
-    table.add_column("USED / HARD", min_width=3 * BAR)  # gives way first: its long texts wrap
-    table.add_column("FREE", no_wrap=True)
-    shown = {node.namespace for node in state.nodes}
+    return _Fitting(_beside(state, signs), _below(state, signs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """The first of two tables if the screen is wide enough for it, else the other."""
+
+    wide: Table
+    narrow: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = Measurement.get(console, options.update(max_width=_ENDLESS), self.wide).maximum
+        yield self.wide if needed <= options.max_width else self.narrow
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+
+
+def _beside(state: TreeState, signs: Signs) -> Table:
+    table, shown = _table(), {node.namespace for node in state.nodes}
+    for heading in ("NAMESPACE", "STATE", "RESOURCE", "USED / HARD", "FREE"):
+        table.add_column(heading, no_wrap=True)
     for node, first, further in guides(state.nodes, signs):
-        name = Text.assemble((first, "dim"), (node.namespace, "bold"))
-        if node.parent is not None and node.parent not in shown:
-            name.append(f" (below {node.parent})")
-        mark = Text(_state_word(node), style="" if node.enforced else "yellow")
+        name, mark = _heading(node, first, shown), _mark(node)
         for cells in _lines(node, signs):
             table.add_row(name, mark, *cells)
             name, mark = Text(further, style="dim"), Text()
     return table
+
+
+def _below(state: TreeState, signs: Signs) -> Table:
+    table, shown = _table(), {node.namespace for node in state.nodes}
+    rows = [
+        row
+        for node in guides(state.nodes, signs)
+        for row in _block(*node, signs=signs, shown=shown)
+    ]
+    table.add_column("NAMESPACE", overflow="fold", min_width=2 * BAR)
+    table.add_column("USED / HARD", min_width=2 * BAR)  # its long texts wrap
+    # What is free is why people look: it never gives way.
+    free = max((len(cells[2]) for cells in rows), default=0)
+    table.add_column("FREE", no_wrap=True, min_width=max(free, len("FREE")))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _block(
+    node: NodeState, first: str, further: str, *, signs: Signs, shown: Set[Namespace]
+) -> Iterator[tuple[Text, Text, Text]]:
+    lines = list(_lines(node, signs))
+    alone = lines[0][1].plain if not lines[0][0] else ""
+    about = _mark(node).append(f", {alone}" if alone else "")
+    yield _heading(node, first, shown), about, Text()
+    for resource, usage, free in lines if not alone else ():
+        yield Text.assemble((further or "  ", "dim"), resource), usage, free
+
+
+def _heading(node: NodeState, first: str, shown: Set[Namespace]) -> Text:
+    name = Text.assemble((first, "dim"), (node.namespace, "bold"))
+    if node.parent is not None and node.parent not in shown:
+        name.append(f" (below {node.parent})")
+    return name
+
+
+def _mark(node: NodeState) -> Text:
+    return Text(_state_word(node), style="" if node.enforced else "yellow")
 
 
 class Placed(Protocol):

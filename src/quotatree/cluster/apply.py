@@ -14,11 +14,12 @@ from typing import Any, Final, assert_never
 
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
-from quotatree.codec import namespaces, quotas
+from quotatree.codec import managed, namespaces, quotas
 from quotatree.errors import ClusterError
 from quotatree.manifests import gate, quota_policies
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace, Uid
+from quotatree.model.quota import Quota
 from quotatree.model.scope import ScopeSet
 from quotatree.units.resources import Resources
 
@@ -132,7 +133,9 @@ def _managed_body(what: effect.CreateManaged) -> dict[str, Any]:
             "name": what.quota,
             "namespace": what.namespace,
             "labels": {names.LABEL_MANAGED: "true"},
-            "annotations": {names.ANNOTATION_EPOCH: str(what.epoch)},
+            "annotations": _annotations(
+                {names.ANNOTATION_EPOCH: str(what.epoch)}, what.limits or None
+            ),
         },
         "spec": {"hard": what.hard.to_strings(), **scopes_of(what.scopes)},
     }
@@ -147,8 +150,9 @@ async def _patch_managed(
     client: Client, what: effect.PatchManaged | effect.PatchManagedStatus
 ) -> dict[str, Any]:
     metadata: dict[str, Any] = {"resourceVersion": str(what.resource_version)}
-    if what.annotations:
-        metadata["annotations"] = dict(what.annotations)
+    limits = what.limits if isinstance(what, effect.PatchManaged) else None
+    if annotations := _annotations(what.annotations, limits):
+        metadata["annotations"] = annotations
     body: dict[str, Any] = {"metadata": metadata}
     part, subresource = ("status", "status")
     if isinstance(what, effect.PatchManaged):
@@ -163,6 +167,13 @@ async def _patch_managed(
         namespace=what.namespace,
         subresource=subresource or None,
     )
+
+
+def _annotations(
+    others: Mapping[str, str | None], limits: tuple[Quota, ...] | None
+) -> dict[str, str | None]:
+    remembered = None if limits is None else managed.limits_to_text(limits)
+    return {**others} if limits is None else {**others, names.ANNOTATION_LIMITS: remembered}
 
 
 def _hard(hard: Resources, dropped: Iterable[str]) -> dict[str, str | None]:

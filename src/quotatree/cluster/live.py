@@ -12,7 +12,6 @@ from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import Timing
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace
-from quotatree.model.observed import ManagedQuota
 
 
 class Live:
@@ -28,7 +27,6 @@ class Live:
         self.loaded = False
         self.freed = False
         self._bell = asyncio.Event()
-        self._seen: dict[tuple[Namespace, str], int] = {}
 
     def lead(self, epoch: int) -> None:
         """Decide in this epoch from now on; nothing was taken in before."""
@@ -51,23 +49,3 @@ class Live:
                 await bell.wait()
         except TimeoutError:
             return
-
-    def arrived(self, seen: ManagedQuota) -> None:
-        """Note that the watch has shown a managed ResourceQuota at this version."""
-        self._seen[seen.namespace, seen.name] = seen.resource_version
-        self.ring()
-
-    def gone(self, namespace: Namespace) -> None:
-        """Forget what was noted of a namespace."""
-        for key in [key for key in self._seen if key[0] == namespace]:
-            del self._seen[key]
-
-    async def until_seen(
-        self, key: tuple[Namespace, str], resource_version: int, *, until: float
-    ) -> bool:
-        """Wait until the watch has shown `key` at this version or later; False when it is late."""
-        while self._seen.get(key, 0) < resource_version:
-            if self.clock() >= until:
-                return False
-            await self.change(until=until)
-        return True

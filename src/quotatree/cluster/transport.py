@@ -71,6 +71,7 @@ class Transport:
         self._retired, self._session = [], None
         for session in sessions:
             await session.close()
+        await asyncio.sleep(0)  # the loop closes what was dropped a moment ago
 
     @asynccontextmanager
     async def open(
@@ -88,7 +89,7 @@ class Transport:
         limit = aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_TIMEOUT, sock_read=silence)
         try:
             response = await self._send(asked, limit)
-            async with response:
+            async with _whole_or_broken_off(response):
                 if response.status >= 300:
                     raise refusal.from_answer(
                         self._what(asked),
@@ -154,6 +155,22 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+@asynccontextmanager
+async def _whole_or_broken_off(response: aiohttp.ClientResponse) -> AsyncIterator[None]:
+    """Keep the connection of an answer that was read to its end; drop any other at once.
+
+    The polite end of TLS waits for the other side, longer than the event loop may live; its sockets
+    would stay open.
+    """
+    async with response:
+        try:
+            yield
+        finally:
+            connection = response.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

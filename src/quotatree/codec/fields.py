@@ -101,7 +101,8 @@ def scopes(spec: Mapping[str, Any]) -> ScopeSet:
     terms = [ScopeTerm(scope=name) for name in texts(spec, "scopes")]
     for term in items(mapping(spec, "scopeSelector"), "matchExpressions"):
         if scope := text(term, "scopeName"):
-            values = tuple(sorted(set(texts(term, "values"))))
             operator = text(term, "operator") or "Exists"
+            takes = operator in ("In", "NotIn")  # the others mean the same whatever stands there
+            values = tuple(sorted(set(texts(term, "values")))) if takes else ()
             terms.append(ScopeTerm(scope=scope, operator=operator, values=values))
     return scope_set(terms)

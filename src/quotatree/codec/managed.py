@@ -7,13 +7,18 @@ epoch, not ready).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from quotatree.codec import fields
+import orjson
+
+from quotatree.codec import fields, quotas
 from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
+from quotatree.model.quota import Quota
 from quotatree.units.resources import EMPTY, Resources
 
 _PREFIX: Final = names.SLICE_PREFIX
@@ -26,22 +31,48 @@ def parse(obj: Mapping[str, Any]) -> ManagedQuota:
     spec = fields.mapping(obj, "spec")
     status = fields.mapping(obj, "status")
     annotations = fields.mapping(metadata, "annotations")
+    namespace = Namespace(fields.text(metadata, "namespace"))
     return ManagedQuota(
-        namespace=Namespace(fields.text(metadata, "namespace")),
+        namespace=namespace,
         name=fields.text(metadata, "name"),
         uid=Uid(fields.text(metadata, "uid")),
         resource_version=fields.whole(metadata.get("resourceVersion")) or 0,
         scopes=fields.scopes(spec),
         spec_hard=fields.amounts(spec, "hard"),
-        status_hard=fields.amounts(status, "hard"),
-        used=fields.amounts(status, "used"),
+        status_hard=fields.amounts(status, "hard").without([names.RECOUNT]),
+        used=fields.amounts(status, "used").without([names.RECOUNT]),
         slice=_slice(annotations) if annotations else EMPTY,
         epoch=fields.whole(annotations.get(names.ANNOTATION_EPOCH)),
         ready=annotations.get(names.ANNOTATION_READY) == _TRUE,
         limited_by=fields.text(annotations, names.ANNOTATION_LIMITED_BY),
         terminating=bool(metadata.get("deletionTimestamp")),
         labelled=fields.mapping(metadata, "labels").get(names.LABEL_MANAGED) == _TRUE,
+        limits=limits_from_text(namespace, fields.text(annotations, names.ANNOTATION_LIMITS)),
     )
+
+
+def limits_to_text(limits: Iterable[Quota]) -> str | None:
+    """Return the annotation that remembers TreeQuotas, None for none; equal values, equal text."""
+    entries = [
+        {
+            "metadata": {"name": q.name, "uid": q.uid, "creationTimestamp": q.created},
+            "spec": quotas.spec_to_dict(q),
+        }
+        for q in limits
+    ]
+    return orjson.dumps(entries).decode() if entries else None
+
+
+# Read with every event of the ResourceQuota, and changed as seldom as a limit.
+@functools.lru_cache(maxsize=4096)
+def limits_from_text(namespace: Namespace, text: str) -> tuple[Quota, ...]:
+    """Return what `limits_to_text` wrote; never raises, garbage is nothing."""
+    try:
+        found = orjson.loads(text) if text else []
+    except orjson.JSONDecodeError:
+        found = []
+    parsed = (quotas.parse(item) for item in fields.items({"limits": found}, "limits"))
+    return tuple(replace(quota, namespace=namespace).asked for quota in parsed)
 
 
 def _slice(annotations: Mapping[str, Any]) -> Resources:

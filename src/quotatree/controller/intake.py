@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from quotatree.cluster.live import Live
@@ -40,21 +40,15 @@ class Intake:
                 present = {namespace.name for namespace in seen}
                 dirty: Dirty = set()
                 for name in [n for n in self._world.namespaces if n not in present]:
-                    dirty |= self._lose_namespace(name, version)
+                    dirty |= self._world.lose_namespace(name, version)
                 return dirty.union(*(self._world.see_namespace(one) for one in seen))
             case Changed(object=obj):
                 dirty = self._world.see_namespace(namespaces.parse(obj))
             case Deleted(object=obj, resource_version=version):
-                dirty = self._lose_namespace(namespaces.parse(obj).name, version)
+                dirty = self._world.lose_namespace(namespaces.parse(obj).name, version)
             case _:
                 return set()
         self._live.ring()
-        return dirty
-
-    def _lose_namespace(self, name: Namespace, version: int) -> Dirty:
-        dirty = self._world.lose_namespace(name, version)
-        if name not in self._world.namespaces:
-            self._live.gone(name)
         return dirty
 
     # -- managed ResourceQuotas ---------------------------------------------------------------
@@ -65,9 +59,8 @@ class Intake:
             case Listed(items=items):
                 return self._list_managed(items)
             case Changed(object=obj) if is_managed(obj):
-                seen = managed.parse(obj)
-                dirty = self._world.see_managed(seen)
-                self._live.arrived(seen)
+                dirty = self._world.see_managed(managed.parse(obj))
+                self._live.ring()
                 return dirty
             case Deleted(object=obj) if is_managed(obj):
                 return self._world.lose_managed(managed.parse(obj))
@@ -84,7 +77,7 @@ class Intake:
                 dirty |= self._world.lose_managed(quota)
         for one in seen:
             dirty |= self._world.see_managed(one)
-            self._live.arrived(one)
+        self._live.ring()
         return dirty
 
     # -- TreeQuotas ---------------------------------------------------------------------------
@@ -107,6 +100,28 @@ class Intake:
                 pass
         return set()
 
+    def remembered(self) -> list[Quota]:
+        """Return the TreeQuotas that managed ResourceQuotas remember and nobody has listed."""
+        return [
+            quota
+            for found in self._world.managed.values()
+            for quota in (found[names.MANAGED_QUOTA].limits if names.MANAGED_QUOTA in found else ())
+            if self._world.limits.find(quota.key) is None
+        ]
+
+    def recall(self, *, kind_since: str | None) -> Dirty:
+        """Put those in force that went with their kind.
+
+        That is all of them while there is no such kind (`kind_since` is None), and those that are
+        older than the kind: they went with the one before it.
+        """
+        dirty: Dirty = set()
+        for quota in self.remembered():
+            if kind_since is None or quota.created < kind_since:
+                self.orphaned.add(quota.key)
+                dirty |= self._world.see_quota(quota)
+        return dirty
+
     def _see_quota(self, obj: Mapping[str, Any]) -> Dirty:
         quota = quotas.parse(obj)
         self.departed.pop(quota.key, None)
@@ -116,11 +131,13 @@ class Intake:
         self.conditions[quota.key] = found if isinstance(found, list) else []
         return self._world.see_quota(quota)
 
-    def bury(self, *, by_hand: bool) -> Dirty:
-        """End the departed TreeQuotas if somebody deleted them; if their CRD went, keep them."""
-        departed, self.departed = self.departed, {}
+    def bury(self, keys: Iterable[QuotaKey], *, by_hand: bool) -> Dirty:
+        """End departed TreeQuotas if somebody deleted them; if their CRD went, keep them."""
         dirty: Dirty = set()
-        for key, quota in departed.items():
+        for key in keys:
+            quota = self.departed.pop(key, None)
+            if quota is None:
+                continue  # it is there again
             if by_hand:
                 self.conditions.pop(key, None)
                 dirty |= self._world.lose_quota(quota)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,16 +13,19 @@ from typing import Any, Final
 from quotatree.cluster import apply, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.live import Live
-from quotatree.cluster.reflector import Change, Listed, Reflector
+from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Reflector
 from quotatree.codec import managed, namespaces
+from quotatree.controller.due import Due
+from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
 from quotatree.controller.queue import Queue
+from quotatree.controller.touch import Toucher
 from quotatree.engine import plan
-from quotatree.engine.status import Usage, status_of
+from quotatree.engine.status import settle_doubts, status_of
 from quotatree.errors import ClusterError
 from quotatree.manifests import crd
-from quotatree.model import effect, names, scope
+from quotatree.model import effect
 from quotatree.model.names import Namespace
 from quotatree.model.quota import Quota, QuotaStatus
 from quotatree.settings import LoopSettings
@@ -32,6 +36,8 @@ MOST_ROUNDS: Final = 5
 """Plans made for one namespace in a row; what is left after them waits for events."""
 LOST: Final = frozenset({404, 409})
 """Answers to a write that was decided on an old state: its event brings a new plan."""
+KIND_LOOK: Final = 1.0
+"""Seconds between looks whether the kind TreeQuota is there, while it cannot be listed."""
 
 
 class Controller:
@@ -53,7 +59,8 @@ class Controller:
         self.queue = Queue(live.clock)
         self.recorder = Recorder(live.world, repeat_after=settings.event_every)
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
-        self._status_dirty: set[Namespace] = set()
+        self._due = Due(live.world.ledger.forest)
+        self._toucher = Toucher(live, self._lose_quietly)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
 
@@ -69,8 +76,11 @@ class Controller:
                 group.create_task(self._follow(kind, handler), name=f"watch {kind.plural}")
             for number in range(self._settings.workers):
                 group.create_task(self._work(), name=f"worker {number}")
-            group.create_task(self._every(self._settings.tick, self._tick), name="tick")
+            errands = Errands(group, most=self._settings.workers)
+            tick = functools.partial(self._tick, errands)
+            group.create_task(self._every(self._settings.tick, tick), name="tick")
             group.create_task(self._every(self._settings.status_every, self._report), name="status")
+            group.create_task(self._do_without_the_kind(), name="kind")
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -79,17 +89,36 @@ class Controller:
             dirty = handler(change)
             if isinstance(change, Listed) and kind in self._unlisted:
                 self._unlisted.discard(kind)
-                self._loaded_perhaps()
+                await self._load_perhaps()
             self._mark(dirty)
-            if kind is paths.RESOURCE_QUOTAS and not isinstance(change, Listed):
-                self._status_dirty.update(self._line_of(change))
-            if kind is paths.TREE_QUOTAS:
-                self._status_dirty.update(quota.namespace for quota in self._quotas())
+            if isinstance(change, Changed | Deleted):
+                self._look_again(kind, change)
 
-    def _loaded_perhaps(self) -> None:
-        if self._unlisted:
+    def _look_again(self, kind: paths.Kind, change: Changed | Deleted) -> None:
+        """Note whose status may be another one by a change; of a Namespace its plan says so."""
+        name = Namespace(change.object.get("metadata", {}).get("namespace", ""))
+        if kind is paths.RESOURCE_QUOTAS:
+            self._due.changed([name])
+        elif kind is paths.TREE_QUOTAS:
+            self._due.again(name)
+
+    async def _do_without_the_kind(self) -> None:
+        """Lead by what was remembered where the kind TreeQuota is not there to be listed."""
+        while paths.TREE_QUOTAS in self._unlisted:
+            await asyncio.sleep(KIND_LOOK)
+            if self._unlisted == {paths.TREE_QUOTAS} and await self._kind_since() is None:
+                LOG.warning("there is no kind TreeQuota: going by the limits that were remembered")
+                self._unlisted.discard(paths.TREE_QUOTAS)
+                await self._load_perhaps()
+
+    async def _load_perhaps(self) -> None:
+        """Begin to decide when everything was listed, or is known to be gone."""
+        if self._unlisted or self._live.loaded:
             return
+        if self.intake.remembered():
+            self.intake.recall(kind_since=await self._kind_since())
         self._live.loaded = True
+        gc.unfreeze()  # what an earlier term knew goes
         gc.collect()
         gc.freeze()  # what was listed stays: full collections would stop the webhook for it
         self._mark(self._busiest_first())
@@ -106,13 +135,7 @@ class Controller:
     def _mark(self, dirty: Dirty | list[Namespace]) -> None:
         if dirty and self._live.loaded:
             self.queue.add(dirty if isinstance(dirty, list) else sorted(dirty))
-            for name in dirty:
-                self._status_dirty.update(self._live.world.ledger.forest.path(name))
-
-    def _line_of(self, change: Change) -> tuple[Namespace, ...]:
-        obj = getattr(change, "object", None) or {}
-        name = Namespace(obj.get("metadata", {}).get("namespace", ""))
-        return self._live.world.ledger.forest.path(name)
+            self._due.changed(dirty)
 
     # -- out ----------------------------------------------------------------------------------
 
@@ -177,50 +200,26 @@ class Controller:
             except ClusterError as error:
                 LOG.warning("could not write", extra={"error": str(error)})
 
-    async def _tick(self) -> None:
+    async def _tick(self, errands: Errands) -> None:
+        """Tell the ledger the time; what takes its time is sent off, and not waited for."""
         live, now = self._live, self._live.clock()
         if not live.loaded:
             return
-        quotas, moving = live.world.ledger.expire(now)
+        self._toucher.send(errands, now)
         self.queue.add(live.world.ledger.loosen(now))
+        self.queue.add(live.world.ledger.recounts(now))
         self.queue.wake()
         if live.freed:
             live.freed = False
             granted = live.world.limits.settle()
             self._mark({name for name, _ in granted})
-        touches = [self._touch_quota(key) for key in quotas]
-        touches += [self._touch_namespace(name) for name in moving]
-        await asyncio.gather(*touches)
         if self.intake.departed:
-            self._mark(self.intake.bury(by_hand=await self._crd_stands()))
+            errands.send("departed", self._bury)
 
-    async def _touch_quota(self, key: tuple[Namespace, scope.ScopeSet]) -> None:
-        """Write to an object of which a grant never showed: whatever was in flight is decided."""
-        ledger = self._live.world.ledger
-        account = ledger.account(*key)
-        if account is None:
-            return
-        written = await self._lose_quietly(
-            effect.PatchManaged(
-                namespace=key[0],
-                quota=account.quota,
-                resource_version=account.resource_version,
-                annotations={names.ANNOTATION_TOUCHED: str(account.resource_version)},
-            )
-        )
-        if written is not None:
-            ledger.touched(key, managed.parse(written).resource_version)
-
-    async def _touch_namespace(self, name: Namespace) -> None:
-        seen = self._live.world.namespaces.get(name)
-        if seen is not None:
-            touched = {names.ANNOTATION_TOUCHED: str(seen.resource_version)}
-            written = await self._lose_quietly(
-                effect.PatchNamespace(namespace=name, uid=seen.uid, annotations=touched)
-            )
-            if written is not None:
-                version = namespaces.parse(written).resource_version
-                self._live.world.ledger.namespace_touched(name, version)
+    async def _bury(self) -> None:
+        departed = tuple(self.intake.departed)  # what departs while we ask is asked for again
+        by_hand = await self._kind() is not None
+        self._mark(self.intake.bury(departed, by_hand=by_hand))
 
     async def _lose_quietly(self, what: effect.Effect) -> dict[str, Any] | None:
         """Carry an effect out; None when it lost, for its event brings a new plan."""
@@ -231,10 +230,25 @@ class Controller:
                 raise
             return None
 
-    async def _crd_stands(self) -> bool:
-        """Whether the CRD is there and not on its way out: then a TreeQuota was deleted by hand."""
+    async def _kind(self) -> dict[str, Any] | None:
+        """Return the CRD of TreeQuota, None when there is none or it is on its way out.
+
+        Where it stands, a TreeQuota that went was deleted by hand.
+        """
         found = await self._client.find(paths.CRDS, crd.CRD_NAME)
-        return found is not None and "deletionTimestamp" not in found["metadata"]
+        gone = found is None or "deletionTimestamp" in found["metadata"]
+        return None if gone else found
+
+    async def _kind_since(self) -> str | None:
+        """Return when the kind TreeQuota was made, None when there is none; waits for an answer."""
+        while True:
+            try:
+                found = await self._kind()
+            except ClusterError as error:
+                LOG.warning("no word of the kind TreeQuota", extra={"error": str(error)})
+                await asyncio.sleep(KIND_LOOK)
+            else:
+                return None if found is None else str(found["metadata"]["creationTimestamp"])
 
     # -- status -------------------------------------------------------------------------------
 
@@ -242,19 +256,21 @@ class Controller:
         if not self._live.loaded:
             return
         await self._keep_gate()
-        dirty, self._status_dirty = self._status_dirty, set()
-        usage = Usage(self._live.world)
-        for key in [quota.key for quota in self._quotas() if quota.namespace in dirty]:
-            quota = self._live.world.limits.find(key)  # as it is now: writing took time
-            if quota is None or key in self.intake.orphaned:
-                continue
-            status = status_of(self._live.world, quota, usage)
-            if status == quota.status:
-                continue
-            self.recorder.conditions(quota, status)
-            await self._write_status(quota, status)
+        settle_doubts(self._live.world)
+        for name in self._due.take(self._settings.status_most):
+            for quota in self._live.world.limits.quotas(name):  # as it is now: writing took time
+                await self._report_on(quota)
+            await asyncio.sleep(0)  # what is as it was waits for nothing, and reviews must not wait
         for event in self.recorder.take(self._live.clock()):
             await self._say(event)
+
+    async def _report_on(self, quota: Quota) -> None:
+        if quota.key in self.intake.orphaned:
+            return
+        status = status_of(self._live.world, quota)
+        if status != quota.status:
+            self.recorder.conditions(quota, status)
+            await self._write_status(quota, status)
 
     async def _say(self, event: effect.Emit) -> None:
         """Record an Event; one that cannot be written (a terminating namespace) is not missed."""
@@ -274,7 +290,7 @@ class Controller:
         except ClusterError as error:
             self._live.world.limits.answered(quota, quota.status)
             if error.status not in LOST | {422}:
-                self._status_dirty.add(quota.namespace)
+                self._due.again(quota.namespace)
                 LOG.warning("status not written", extra={"error": str(error)})
 
     async def _keep_gate(self) -> None:
@@ -290,6 +306,3 @@ class Controller:
         if counted != self._gated or now >= self._gate_again:
             await self._lose_quietly(effect.GateKinds(resources=counted))
             self._gated, self._gate_again = counted, now + self._settings.gate_every
-
-    def _quotas(self) -> list[Quota]:
-        return sorted(self._live.world.limits.all(), key=lambda quota: quota.key)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from quotatree.engine.forest import NOTHING, Amounts
 from quotatree.engine.reservation import Reservation, State, Tightening, Timing
 from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import ManagedQuota
 from quotatree.model.scope import ScopeSet
 
 AccountKey = tuple[Namespace, ScopeSet]
@@ -21,12 +22,15 @@ class Account:
 
     __slots__ = (
         "epoch",
+        "granted_at",
         "pressed_at",
         "quota",
+        "ready",
         "reservations",
         "resource_version",
         "slice",
         "spared",
+        "tight",
         "tightening",
         "uid",
         "used",
@@ -39,7 +43,10 @@ class Account:
         self.epoch: int | None = None
         self.used: Mapping[str, int] = NOTHING
         self.slice: Mapping[str, int] = NOTHING
+        self.ready = False
+        self.tight = False
         self.reservations: list[Reservation] = []
+        self.granted_at = 0.0
         self.pressed_at = 0.0
         self.spared = 0
         self.tightening: Tightening | None = None
@@ -58,6 +65,19 @@ class Account:
                 _raise_to(held, reservation.used)
         return held
 
+    def loosened_by(self, seen: ManagedQuota, *, in_use: bool) -> bool:
+        """Whether `seen` shows that somebody else ended a tightening while it was `in_use`.
+
+        The native controller does with each recount; and of a tightening that is there when the
+        account is opened nobody knows what came of it.
+        """
+        if self.resource_version == 0:
+            return is_tight(seen)
+        if self.tightening is None or not (self.tight and in_use):
+            return False
+        applied = seen.status_hard.nanos()
+        return any(applied.get(r, 0) > amount for r, amount in self.tightening.hard.items())
+
     def lasts(self, tightening: Tightening, timing: Timing, now: float) -> bool:
         """Whether a tightening must not be taken back yet, old as it may be."""
         if self.resource_version <= tightening.base:
@@ -75,6 +95,12 @@ class Move:
 
     target: Namespace
     reservation: Reservation
+
+
+def is_tight(seen: ManagedQuota) -> bool:
+    """Whether native admission applies less than the spec asks for: a tightening of ours."""
+    spec = seen.spec_hard.nanos()
+    return any(amount < spec.get(r, 0) for r, amount in seen.status_hard.nanos().items())
 
 
 def _raise_to(held: Amounts, other: Mapping[str, int]) -> None:

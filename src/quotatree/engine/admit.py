@@ -9,10 +9,12 @@ forge one. Only our own watch does that.
    an earlier leader may still be committed, since not every managed quota carries our epoch.
 2. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
    refusal would cost the API server one of its four tries.
-3. It fits every level with everything in flight counted: grant it, and count it from now on.
-4. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
+3. A level above has workloads below it that are not counted yet in what grows: nobody knows its
+   room, so it is to be asked for again.
+4. It fits every level with everything in flight counted: grant it, and count it from now on.
+5. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
    since the API server tries four times and a tightening needs two of them.
-5. It does not fit. One request alone is refused with our own words. A batch is tightened: native
+6. It does not fit. One request alone is refused with our own words. A batch is tightened: native
    admission refuses or admits a whole batch, so it is made to judge the requests one by one
    against the room that there is.
 """
@@ -25,6 +27,7 @@ from typing import Final
 from quotatree.engine.account import AccountKey
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
+from quotatree.engine.unmeasured import Unknown
 from quotatree.model.review import UsageReview
 from quotatree.model.verdict import Admit, Deny, Limit, Tighten, TryLater, Verdict, Wait
 from quotatree.units import resource_names
@@ -54,13 +57,20 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
         return Admit(reserved=False)
     used = review.new.used.nanos()
     limits = ledger.obstacles(key, used)
+    if ledger.unmeasured and (unknown := _unknown(ledger, review)):
+        return TryLater(reason=str(unknown))
     if not limits:
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
         return Admit(reserved=not review.dry_run)
-    ledger.pressed(key, now)
+    ledger.tightenings.press(key, now)
     later = _later(ledger, review, limits, now=now, arrived=arrived)
     return later or _refuse(ledger, review, limits, now=now)
+
+
+def _unknown(ledger: Ledger, review: UsageReview) -> Unknown | None:
+    growth = review.new.used.growth(review.old.used)
+    return ledger.unmeasured.below((review.old.namespace, review.old.scopes), growth)
 
 
 def _later(
@@ -164,13 +174,13 @@ def _likely(growth: Resources, room: Mapping[str, int], used: Mapping[str, int])
 def is_single(growth: Resources) -> bool:
     """Whether a growth is provably that of one object alone.
 
-    All its resources belong to one kind, and that kind's own count grows by exactly one. Without
-    a counted name in the quota this cannot be told, and the answer is no.
+    All its resources belong to one kind, and that kind's own count grows by exactly one: every
+    managed ResourceQuota measures one (`engine.plan.measured_names`).
     """
     kinds = {resource_names.counted_kind(name) for name in growth}
     if len(kinds) != 1:
         return False
     kind = kinds.pop()
-    counts = (kind, f"count/{kind}") if kind else ()
+    counts = resource_names.counts_of(kind) if kind else ()
     one = 10**9
     return any(growth.nano(name) == one for name in counts)

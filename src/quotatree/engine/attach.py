@@ -2,10 +2,12 @@
 
 A move is a growth of the new ancestors by all that the subtree is charged. It is charged in both
 places until it is committed or lost. From a common ancestor on nothing changes, so the check ends
-there.
+there. A parent that is created above children that wait for it is such a move too.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from quotatree.engine import explain, room
 from quotatree.engine.forest import Node
@@ -13,6 +15,9 @@ from quotatree.engine.ledger import Ledger
 from quotatree.model.names import LABEL_PARENT, Namespace
 from quotatree.model.review import NamespaceReview
 from quotatree.model.verdict import Admit, Limit, Refuse, TryLater, Verdict, Wait
+
+CREATED: Final = 0
+"""The base of a creation: below every resourceVersion."""
 
 
 def decide(ledger: Ledger, review: NamespaceReview, *, now: float, arrived: float) -> Verdict:
@@ -27,14 +32,22 @@ def decide(ledger: Ledger, review: NamespaceReview, *, now: float, arrived: floa
         )
     if ledger.uid_of(parent) is None:
         return _no_such_parent(ledger, child, parent, now=now, arrived=arrived)
-    node, target = ledger.forest.node(child), ledger.forest.node(parent)
+    node, target = _node(ledger, child), ledger.forest.node(parent)
     if node in ledger.forest.above(target):
         chain = explain.chain(ledger.forest.path(parent))
         return Refuse(
             message=f"namespace {child} cannot be put under {parent}: {parent} is itself below "
             f"{child} ({chain}), which would make a cycle; move {parent} out of {child} first"
         )
-    return _decide_move(ledger, review, target, now=now, arrived=arrived)
+    until = arrived + ledger.timing.hold
+    if review.old is None and node.children and ledger.uid_of(child) and now < until:
+        return Wait(until=until, limits=())  # the one before it is gone, which is yet to be seen
+    return _decide_move(ledger, review, node, target=target, now=now, arrived=arrived)
+
+
+def _node(ledger: Ledger, name: Namespace) -> Node:
+    """Return the node of a namespace; one that nobody knows yet leaves no trace by being asked."""
+    return ledger.forest.get(name) or Node(name)
 
 
 def _no_such_parent(
@@ -53,24 +66,26 @@ def _no_such_parent(
 def _decide_move(
     ledger: Ledger,
     review: NamespaceReview,
-    target: Node,
+    node: Node,
     *,
+    target: Node,
     now: float,
     arrived: float,
 ) -> Verdict:
     if review.old is not None and ledger.uid_of(review.new.name) is None:
         return TryLater(reason=f"namespace {review.new.name} is not known to the leader yet")
     # One that is created holds nothing itself, but children may have been waiting for it.
-    limits = obstacles(ledger, ledger.forest.node(review.new.name), target)
+    limits = obstacles(ledger, node, target)
     if limits:
         until = arrived + ledger.timing.wait
         if ledger.unsettled and now < until:
             return Wait(until=until, limits=tuple(limits))
         return Refuse(message=explain.move(review.new.name, target.name, limits))
-    if review.old is None or review.dry_run:
+    if review.dry_run or (review.old is None and not node.children):
         return Admit(reserved=False)
-    base = review.old.resource_version
-    ledger.reserve_move(review.new.name, target.name, base=base, now=now)
+    # Before a creation there was nothing: whatever is seen of that name first settles it.
+    base = CREATED if review.old is None else review.old.resource_version
+    ledger.moves.reserve(review.new.name, target.name, base=base, now=now)
     return Admit(reserved=True)
 
 

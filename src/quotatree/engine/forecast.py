@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from quotatree.engine import rollup, room, whatif
-from quotatree.engine.forest import NOTHING, Book
-from quotatree.engine.status import Usage
+from quotatree.engine.forest import Book
 from quotatree.engine.survey import Observed
 from quotatree.engine.whatif import Outcome, Removals
 from quotatree.engine.world import World
@@ -122,14 +121,13 @@ class _Pair:
 
     def nodes(self, steps: tuple[Step, ...]) -> Iterator[NodeForecast]:
         changes = {step.namespace: step.change for step in steps if step.quota is None}
-        usage = Usage(self.after)
         for name in self._concerned():
             yield NodeForecast(
                 namespace=name,
                 parent_before=_parent(self.before, name),
                 parent=_parent(self.after, name),
                 change=changes.get(name, Change.NOTHING),
-                rows=tuple(self._rows(name, usage)),
+                rows=tuple(self._rows(name)),
             )
 
     def _concerned(self) -> list[Namespace]:
@@ -152,7 +150,7 @@ class _Pair:
         }
         return rollup.parents_first(concerned)
 
-    def _rows(self, name: Namespace, usage: Usage) -> Iterator[Row]:
+    def _rows(self, name: Namespace) -> Iterator[Row]:
         pairs = {
             (scopes, resource)
             for world in (self.before, self.after)
@@ -163,14 +161,13 @@ class _Pair:
             for quota in world.limits.quotas(name):
                 pairs |= {(quota.scopes, resource) for resource in quota.guaranteed}
         for scopes, resource in sorted(pairs):
-            yield self._row(name, scopes, resource, usage=usage)
+            yield self._row(name, scopes, resource)
 
-    def _row(self, name: Namespace, scopes: ScopeSet, resource: str, *, usage: Usage) -> Row:
+    def _row(self, name: Namespace, scopes: ScopeSet, resource: str) -> Row:
         old = _books(self.before, name).get(scopes, Book())
         new = _books(self.after, name).get(scopes, Book())
         node = self.after.ledger.forest.get(name)
-        exists = node is not None and node.exists
-        used = usage.of(name, scopes) if exists else NOTHING
+        used = self.after.usage.of(name, scopes)
         return Row(
             resource=resource,
             scopes=scopes,

@@ -102,9 +102,13 @@ class Node:
 
 
 class Forest:
-    """All namespaces, linked by their declared parents, with their charges."""
+    """All namespaces, linked by their declared parents, with their charges.
+
+    `shape` grows whenever somebody gets another parent.
+    """
 
     def __init__(self) -> None:
+        self.shape = 0
         self._nodes: dict[Namespace, Node] = {}
         self._cut: set[Namespace] = set()
         self._ghosted: set[Namespace] = set()
@@ -229,6 +233,7 @@ class Forest:
         old = node.parent
         if old is parent:
             return
+        self.shape += 1
         if old is not None:
             self._charge(old, node, sign=-1)
             old.children.discard(node.name)

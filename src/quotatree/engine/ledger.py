@@ -15,12 +15,16 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from quotatree.engine import room
-from quotatree.engine.account import Account, AccountKey, Move
-from quotatree.engine.forest import NOTHING, Amounts, Forest, Node
+from quotatree.engine.account import Account, AccountKey, is_tight
+from quotatree.engine.forest import NOTHING, Amounts, Forest
+from quotatree.engine.moves import Moves
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
+from quotatree.engine.tightenings import Tightenings
+from quotatree.engine.unmeasured import Unmeasured
+from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
 from quotatree.model.scope import ScopeSet
@@ -44,11 +48,12 @@ class Ledger:
         self.epoch = epoch
         self.timing = timing or Timing()
         self.forest = Forest()
+        self.unmeasured = Unmeasured(self.forest)
         self.unsettled: set[AccountKey] = set()
         self._unfenced: set[AccountKey] = set()
-        self.moves: dict[Namespace, list[Move]] = {}
+        self.moves = Moves(self.forest, self.timing)
         self._accounts: dict[AccountKey, Account] = {}
-        self._tightened: set[AccountKey] = set()
+        self.tightenings = Tightenings(self.timing, self._accounts.get)
         self._uids: dict[Namespace, Uid] = {}
         self._versions: dict[Namespace, int] = {}
         self._on_change = on_change or _nobody
@@ -64,11 +69,12 @@ class Ledger:
             self.forget_namespace(seen.name)
         self._uids[seen.name] = seen.uid
         self._versions[seen.name] = seen.resource_version
-        moved = self._settle_moves(seen.name, seen.resource_version)
+        moved = self.moves.settle(seen.name, seen.resource_version)
         node = self.forest.node(seen.name)
         if node.exists and node.declared == seen.parent and not moved:
             return False
         self.forest.declare(seen.name, seen.parent)
+        self._look_again(seen.name)
         self._on_change(seen.name)
         return True
 
@@ -76,45 +82,25 @@ class Ledger:
         """Release everything of a Namespace that is gone from the API server."""
         self._uids.pop(name, None)
         self._versions.pop(name, None)
-        self.moves.pop(name, None)
+        self.moves.forget(name)
         node = self.forest.get(name)
         if node is None:
             return
         for scopes in list(node.books):
-            self._accounts.pop((name, scopes), None)
-            self.unsettled.discard((name, scopes))
-            self._unfenced.discard((name, scopes))
+            self._drop((name, scopes))
         self.forest.remove(name)
         self._on_change(name)
+
+    def _drop(self, key: AccountKey) -> None:
+        self._accounts.pop(key, None)
+        self.unsettled.discard(key)
+        self._unfenced.discard(key)
+        self.unmeasured.drop(key)
+        self.tightenings.drop(key)
 
     def uid_of(self, name: Namespace) -> Uid | None:
         """Return the UID of a Namespace that exists, None when it does not."""
         return self._uids.get(name)
-
-    def _settle_moves(self, name: Namespace, resource_version: int) -> bool:
-        moves = self.moves.get(name)
-        if not moves:
-            return False
-        left = [m for m in moves if m.reservation.base >= resource_version]
-        self._keep_moves(name, left)
-        return len(left) < len(moves)
-
-    def _keep_moves(self, name: Namespace, left: list[Move]) -> None:
-        node = self.forest.node(name)
-        self.forest.unghost(node)
-        if left:
-            self.moves[name] = left
-            for move in left:
-                self.forest.ghost(node, self.forest.node(move.target))
-        else:
-            del self.moves[name]
-
-    def reserve_move(self, name: Namespace, target: Namespace, *, base: int, now: float) -> None:
-        """Charge `name` to `target` too, until an event shows whether the move was committed."""
-        deadline = now + self.timing.touch_after
-        grant = Reservation(state=State.PENDING, base=base, used={}, deadline=deadline)
-        self.moves.setdefault(name, []).append(Move(target=target, reservation=grant))
-        self.forest.ghost(self.forest.node(name), self.forest.node(target))
 
     # -- facts: limits ------------------------------------------------------------------------
 
@@ -127,8 +113,22 @@ class Ledger:
         guaranteed: Mapping[str, int],
     ) -> None:
         """Put a ceiling and a guarantee in force; a lowered limit holds from here on."""
-        self.forest.set_limits(self.forest.node(name), scopes, hard=hard, guaranteed=guaranteed)
+        node = self.forest.node(name)
+        book = node.book(scopes)
+        known = book.hard.keys() | book.guaranteed.keys()
+        self.forest.set_limits(node, scopes, hard=hard, guaranteed=guaranteed)
+        if known != hard.keys() | guaranteed.keys():
+            self._look_again(name)
         self._on_change(name)
+
+    def _look_again(self, name: Namespace) -> None:
+        """Look below `name` for accounts that lack a figure, or no longer do."""
+        for member in self.forest.subtree(name):
+            node = self.forest.get(member)
+            for scopes in node.books if node is not None else ():
+                account = self._accounts.get((member, scopes))
+                if account is not None:
+                    self.unmeasured.note((member, scopes), account)
 
     # -- facts: managed quotas ----------------------------------------------------------------
 
@@ -144,6 +144,10 @@ class Ledger:
             account = self._accounts[key] = Account()
         if seen.resource_version <= account.resource_version:
             return False
+        if account.loosened_by(seen, in_use=self.tightenings.in_use(key)):
+            self.tightenings.doubts.note(key)
+        if names.RECOUNT in seen.spec_hard:
+            self.tightenings.doubts.answered(key)
         used = seen.used.nanos()
         if not account.used.keys() <= used.keys():
             used = self._keep_unmeasured(key, account.used, used)
@@ -154,6 +158,9 @@ class Ledger:
         (self._unfenced.discard if seen.epoch == self.epoch else self._unfenced.add)(key)
         account.used = used
         account.slice = seen.slice.nanos()
+        account.ready = seen.ready
+        account.tight = is_tight(seen)
+        self.unmeasured.note(key, account)
         self._happen(account, Happening.NEWER, above=seen.resource_version)
         self._post(key, account)
         return True
@@ -167,9 +174,7 @@ class Ledger:
         if counted and name in self._uids:
             self._gone_but_counted((name, scopes))
             return
-        self._accounts.pop((name, scopes), None)
-        self.unsettled.discard((name, scopes))
-        self._unfenced.discard((name, scopes))
+        self._drop((name, scopes))
         node = self.forest.get(name)
         if node is not None:
             self.forest.set_held(node, scopes, {})
@@ -180,8 +185,10 @@ class Ledger:
         What was granted may have been committed just before, so it is taken for used.
         """
         self._unfenced.discard(key)
+        self.unmeasured.drop(key)
         account = self._accounts.get(key)
         if account is not None:
+            account.ready = False
             account.used = account.held(but=State.HELD)
             account.reservations = []
             self._post(key, account)
@@ -274,6 +281,7 @@ class Ledger:
     def reserve(self, key: AccountKey, used: Mapping[str, int], *, base: int, now: float) -> None:
         """Count `used` as held from now on; it takes the place of a hold."""
         account = self._accounts[key]
+        account.granted_at = now
         self._happen(account, Happening.GRANTED)
         deadline = now + self.timing.touch_after
         account.reservations.append(
@@ -293,14 +301,8 @@ class Ledger:
             )
         )
         account.tightening = tightening
-        self._tightened.add(key)
+        self.tightenings.begin(key)
         self._post(key, account)
-
-    def pressed(self, key: AccountKey, now: float) -> None:
-        """Note that a growth was asked for and not granted: it may be tried again at once."""
-        account = self._accounts.get(key)
-        if account is not None:
-            account.pressed_at = now
 
     def hold_until(self, key: AccountKey, deadline: float) -> None:
         """Let the room of a tightening be kept no longer than until `deadline`."""
@@ -321,13 +323,9 @@ class Ledger:
 
         Their deadlines are set anew, so that a touch which fails is asked for again.
         """
+        self.tightenings.pass_time(now)
         quotas = [key for key in list(self.unsettled) if self._expire_account(key, now)]
-        namespaces = [
-            name
-            for name, moves in self.moves.items()
-            if self._any_overdue([move.reservation for move in moves], now)
-        ]
-        return quotas, namespaces
+        return quotas, self.moves.overdue(now)
 
     def touched(self, key: AccountKey, resource_version: int) -> None:
         """Take in that a touch was committed: whatever was overdue before it is decided.
@@ -343,63 +341,23 @@ class Ledger:
             ]
             self._post(key, account)
 
-    def namespace_touched(self, name: Namespace, resource_version: int) -> None:
-        """The same for a Namespace and its moves."""
-        moves = self.moves.get(name, [])
-        made_up = [
-            m
-            for m in moves
-            if m.reservation.state is State.OVERDUE and m.reservation.base >= resource_version
-        ]
-        if made_up:
-            self._keep_moves(name, [m for m in moves if m not in made_up])
-
     def _expire_account(self, key: AccountKey, now: float) -> bool:
         account = self._accounts[key]
-        due = [r for r in account.reservations if r.deadline <= now]
-        if not due:
+        if not any(r.deadline <= now for r in account.reservations):
             return False
-        touch = self._any_overdue(due, now)
+        again = self.timing.touch_after
+        touch = sum(r.pass_time(now, again=again) for r in account.reservations) > 0
         account.reservations = [r for r in account.reservations if r.state is not State.SETTLED]
         self._post(key, account)
         return touch
 
-    def _any_overdue(self, reservations: Iterable[Reservation], now: float) -> bool:
-        """Let time happen to each of them; returns whether one asks for a touch."""
-        return sum(self._overdue(reservation, now) for reservation in reservations) > 0
-
-    def _overdue(self, reservation: Reservation, now: float) -> bool:
-        if reservation.deadline > now:
-            return False
-        reservation.deadline = now + self.timing.touch_after
-        return reservation.step(Happening.TIME) is State.OVERDUE
-
     def loosen(self, now: float) -> list[Namespace]:
-        """End the tightenings that are over; returns whose `status.hard` may rise again.
+        """End the tightenings that are over; returns whose `status.hard` may rise again."""
+        return [name for name, _ in self.tightenings.end(now, self.room)]
 
-        Over are those that are old enough, and those made in haste, for what others had in flight
-        then, when there is more room now after all.
-        """
-        due = [key for key in self._tightened if self._is_over(key, now)]
-        for key in due:
-            self._tightened.discard(key)
-            account = self._accounts.get(key)
-            if account is not None:
-                account.tightening = None
-        return [name for name, _ in due]
-
-    def _is_over(self, key: AccountKey, now: float) -> bool:
-        account = self._accounts.get(key)
-        if account is None or account.tightening is None:
-            return True
-        if account.lasts(account.tightening, self.timing, now):
-            return False
-        if account.tightening.since + self.timing.tightened <= now:
-            return True
-        hard = account.tightening.hard
-        return account.tightening.hasty and any(
-            account.used.get(r, 0) + free > hard[r] for r, free in self.room(key, hard).items()
-        )
+    def recounts(self, now: float) -> list[Namespace]:
+        """Return the namespaces that are quiet by now and in which usage may be too high."""
+        return [name for name, _ in self.tightenings.doubts.ripen(now, self._accounts.get)]
 
     def room(
         self,
@@ -439,17 +397,7 @@ class Ledger:
             if key[1] == scopes and target in self.forest.above(self.forest.node(key[0])):
                 account = self._accounts[key]
                 total += account.held().get(resource, 0) - account.settled().get(resource, 0)
-        return total + sum(self._moving(name, scopes, resource) for name in self._movers(target))
-
-    def _movers(self, target: Node) -> Iterator[Namespace]:
-        for name, moves in self.moves.items():
-            for move in moves:
-                if target in self.forest.above(self.forest.node(move.target)):
-                    yield name
-
-    def _moving(self, name: Namespace, scopes: ScopeSet, resource: str) -> int:
-        book = self.forest.node(name).books.get(scopes)
-        return 0 if book is None else book.charge(resource)
+        return total + self.moves.charge_above(target, scopes, resource)
 
 
 def _nobody(name: Namespace) -> None:

@@ -7,6 +7,7 @@ far as it is still asked for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ class Limits:
         self._ledger = ledger
         self._quotas: dict[Namespace, dict[QuotaName, Quota]] = {}
         self._waiting: dict[AccountKey, Amounts] = {}
+        self._named: Counter[str] = Counter()
 
     def quotas(self, name: Namespace) -> tuple[Quota, ...]:
         """Return the TreeQuotas of a namespace, by name."""
@@ -36,6 +38,10 @@ class Limits:
     def all(self) -> Iterable[Quota]:
         """Return all TreeQuotas."""
         return (quota for found in self._quotas.values() for quota in found.values())
+
+    def named(self) -> Iterable[str]:
+        """Return every resource name that a TreeQuota limits or guarantees."""
+        return self._named.keys()
 
     def find(self, key: tuple[Namespace, QuotaName]) -> Quota | None:
         """Return one TreeQuota as it was last taken in."""
@@ -51,6 +57,7 @@ class Limits:
         """Take in a TreeQuota; returns whether its spec is news."""
         known = self._quotas.get(quota.namespace, {}).get(quota.name)
         self._quotas.setdefault(quota.namespace, {})[quota.name] = quota
+        self._count_names(known, quota)
         if known is not None and known.uid == quota.uid and known.generation == quota.generation:
             return False
         scopes = {quota.scopes} if known is None else {quota.scopes, known.scopes}
@@ -65,8 +72,16 @@ class Limits:
             return False
         if not found:
             del self._quotas[quota.namespace]
+        self._count_names(known, None)
         self._apply(quota.namespace, {known.scopes}, first=False)
         return True
+
+    def _count_names(self, old: Quota | None, new: Quota | None) -> None:
+        before, after = _names(old), _names(new)
+        if before != after:
+            self._named.update(after)
+            self._named.subtract(before)
+            self._named = +self._named  # without those that nobody names any more
 
     def _apply(self, name: Namespace, scope_sets: Iterable[ScopeSet], *, first: bool) -> None:
         for scopes in scope_sets:
@@ -113,6 +128,10 @@ class Limits:
     def scope_sets(self, path: Iterable[Namespace]) -> set[ScopeSet]:
         """Return the scope sets that the TreeQuotas on `path` use."""
         return {quota.scopes for name in path for quota in self.quotas(name)}
+
+
+def _names(quota: Quota | None) -> frozenset[str]:
+    return frozenset((*quota.hard, *quota.guaranteed)) if quota is not None else frozenset()
 
 
 def least(lists: Iterable[Mapping[str, int]]) -> Amounts:

@@ -331,11 +331,13 @@ def _unmeasured(trial: Trial) -> Iterator[Finding]:
 def _must_say(trial: Trial) -> Iterator[Finding]:
     """Yield a note where a tree begins to count what pods may have left unsaid."""
     forest = trial.outcome.world.ledger.forest
-    said: set[Namespace] = set()
+    said: dict[Namespace, set[str]] = {}
     for node in trial.tree.nodes:
-        keys = _new_compute(trial, node.namespace)
-        if keys and said.isdisjoint(forest.path(node.namespace)):
-            said.add(node.namespace)
+        path = forest.path(node.namespace)
+        known = {key for name in path for key in said.get(name, ())}
+        keys = sorted(_new_compute(trial, node.namespace) - known)
+        if keys:
+            said[node.namespace] = set(keys)
             yield found(
                 MUST_SAY,
                 Spot(namespace=node.namespace),
@@ -345,15 +347,15 @@ def _must_say(trial: Trial) -> Iterator[Finding]:
             )
 
 
-def _new_compute(trial: Trial, name: Namespace) -> list[str]:
+def _new_compute(trial: Trial, name: Namespace) -> set[str]:
     def limited(world: World) -> set[str]:
         quotas = [q for n in world.ledger.forest.path(name) for q in world.limits.quotas(n)]
         return {resource for q in quotas if not q.scopes for resource in q.hard}
 
     if name not in trial.before.namespaces:
-        return []
+        return set()
     new = limited(trial.outcome.world) - limited(trial.before)
-    return sorted(r for r in new if r.removeprefix("requests.") in _COMPUTE)
+    return {r for r in new if r.removeprefix("requests.") in _COMPUTE}
 
 
 def _spot(trial: Trial, name: Namespace, row: Row, *, field: str) -> Spot:

@@ -25,6 +25,7 @@ from quotatree.model.effect import (
 )
 from quotatree.model.names import Namespace
 from quotatree.model.observed import Lifecycle, ManagedQuota, ObservedNamespace
+from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.units import resource_names
 from quotatree.units.resources import Resources
@@ -57,9 +58,23 @@ def wanted_hard(world: World, name: Namespace) -> dict[ScopeSet, Resources]:
         return {}
     path = world.ledger.forest.path(name)
     return {
-        scopes: wide(room.ceilings(world.ledger.forest.get(name), scopes))
+        scopes: wide(measured_names(room.ceilings(world.ledger.forest.get(name), scopes)))
         for scopes in sorted({UNSCOPED} | world.limits.scope_sets(path))
     }
+
+
+def measured_names(limited: Iterable[str]) -> set[str]:
+    """Return `limited`, and a count of each kind that it measures.
+
+    Only a count tells that a growth is one request's alone, and one alone is refused in our own
+    words, which name the ancestor, without a tightening.
+    """
+    wanted = set(limited)
+    for kind in {resource_names.counted_kind(name) for name in wanted} - {None}:
+        counts = resource_names.counts_of(kind or "")
+        if wanted.isdisjoint(counts):
+            wanted.update(counts[:1])
+    return wanted
 
 
 def wide(resources: Iterable[str]) -> Resources:
@@ -90,7 +105,14 @@ def _stand(world: World, name: Namespace, scopes: ScopeSet, *, hard: Resources) 
     seen = world.managed.get(name, {}).get(quota)
     if seen is None:
         epoch = world.ledger.epoch
-        yield CreateManaged(namespace=name, quota=quota, scopes=scopes, hard=hard, epoch=epoch)
+        yield CreateManaged(
+            namespace=name,
+            quota=quota,
+            scopes=scopes,
+            hard=hard,
+            epoch=epoch,
+            limits=_limits(world, name) if scopes == UNSCOPED else (),
+        )
     elif seen.scopes == scopes:  # else it is created again when the impostor is gone
         yield from _correct(world, seen, hard)
 
@@ -115,7 +137,9 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
         return  # another leader's
     fenced = seen.epoch == world.ledger.epoch
     annotations = {} if fenced else {names.ANNOTATION_EPOCH: str(world.ledger.epoch)}
-    if seen.spec_hard != hard or not seen.labelled or annotations:
+    limits = _limits(world, seen.namespace) if seen.scopes == UNSCOPED else ()
+    remembers = seen.limits == limits
+    if seen.spec_hard != hard or not seen.labelled or annotations or not remembers:
         yield PatchManaged(
             namespace=seen.namespace,
             quota=seen.name,
@@ -123,6 +147,14 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             hard=hard,
             dropped=tuple(sorted(set(seen.spec_hard) - set(hard))),
             annotations=annotations,
+            limits=None if remembers else limits,
+        )
+    elif world.ledger.tightenings.doubts.is_due((seen.namespace, seen.scopes)):
+        yield PatchManaged(  # the next plan takes it out again
+            namespace=seen.namespace,
+            quota=seen.name,
+            resource_version=seen.resource_version,
+            hard=hard + Resources.from_nano({names.RECOUNT: 10**9}),
         )
     elif seen.measured and seen.status_hard != hard and not _tightened(world, seen):
         yield PatchManagedStatus(
@@ -132,6 +164,15 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             hard=hard,
             dropped=tuple(sorted(set(seen.status_hard) - set(hard))),
         )
+
+
+def _limits(world: World, name: Namespace) -> tuple[Quota, ...]:
+    """Return the TreeQuotas that a namespace is to remember: their objects may vanish at once.
+
+    When their kind is deleted, all of them go with it, and whoever leads then or later must still
+    know what they said.
+    """
+    return tuple(quota.asked for quota in world.limits.quotas(name))
 
 
 def _tightened(world: World, seen: ManagedQuota) -> bool:

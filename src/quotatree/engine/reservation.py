@@ -68,6 +68,9 @@ class Timing:
     when writes are slow, later refusals."""
     retry: float = 0.1
     """How long the room is kept at least after the refusal that makes the API server retry."""
+    tries: float = 0.5
+    """How long a batch may still be tried after it was asked about. If its tightening ends earlier,
+    native admission may have charged for what it refused, and is made to count again."""
     fence: float = 0.7
     """How long growth waits for a new leader's fence before it is answered "later". The API server
     gives a webhook one second at the least."""
@@ -101,6 +104,16 @@ class Reservation:
     base: int
     used: Amounts
     deadline: float
+
+    def pass_time(self, now: float, *, again: float) -> bool:
+        """Let time happen if the deadline has passed; returns whether its object is to be touched.
+
+        The next deadline is `again` seconds later: a touch may fail.
+        """
+        if self.deadline > now:
+            return False
+        self.deadline = now + again
+        return self.step(Happening.TIME) is State.OVERDUE
 
     def step(self, happening: Happening) -> State:
         """Move on by the table; raises KeyError for what the table does not know."""

@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from quotatree.engine import explain, room
-from quotatree.engine.forest import Amounts, Book, Node
+from quotatree.engine.forest import Book, Node
 from quotatree.engine.world import World
 from quotatree.model import scope
 from quotatree.model.names import Namespace
 from quotatree.model.quota import Condition, Quota, QuotaStatus
-from quotatree.model.scope import ScopeSet
 from quotatree.units.resources import Resources
 
 
-class Usage:
-    """Subtree usage without guarantees, computed from the leaves up and kept for one round.
-
-    A round asks for all TreeQuotas at once, so each namespace is added up once.
-    """
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._known: dict[tuple[Namespace, ScopeSet], Amounts] = {}
-
-    def of(self, name: Namespace, scopes: ScopeSet) -> Mapping[str, int]:
-        """Return the committed usage of a subtree (10⁻⁹ by resource name)."""
-        order = list(self._world.ledger.forest.subtree(name))
-        for member in reversed(order):
-            if (member, scopes) not in self._known:
-                self._known[member, scopes] = self._sum(member, scopes)
-        return self._known[name, scopes]
-
-    def _sum(self, name: Namespace, scopes: ScopeSet) -> Amounts:
-        account = self._world.ledger.account(name, scopes)
-        total: Amounts = dict(account.used) if account is not None else {}
-        node = self._world.ledger.forest.get(name)
-        for child in node.children if node is not None else ():
-            for resource, amount in self._known[child, scopes].items():
-                total[resource] = total.get(resource, 0) + amount
-        return total
-
-
-def status_of(world: World, quota: Quota, usage: Usage) -> QuotaStatus:
+def status_of(world: World, quota: Quota) -> QuotaStatus:
     """Return the status that a TreeQuota is to have."""
     node = world.ledger.forest.node(quota.namespace)
     book = node.book(quota.scopes)
     keys = sorted({*quota.hard, *quota.guaranteed})
-    used = usage.of(quota.namespace, quota.scopes)
+    used = world.usage.of(quota.namespace, quota.scopes)
     available = {r: room.available(node, quota.scopes, r) for r in keys}
     granted = quota.guaranteed.minimum(Resources.from_nano(book.guaranteed))
     return QuotaStatus(
@@ -68,11 +39,7 @@ def status_of(world: World, quota: Quota, usage: Usage) -> QuotaStatus:
 
 def _ready(world: World, quota: Quota) -> Condition:
     """Whether every namespace below is measured in every key: only then the limit is exact."""
-    waiting = [
-        name
-        for name in world.ledger.forest.subtree(quota.namespace)
-        if name in world.namespaces and not _measures(world, name, quota)
-    ]
+    waiting = [name for name in _doubtful(world, quota) if not _measures(world, name, quota)]
     if not waiting:
         return Condition(
             type="Ready",
@@ -88,6 +55,27 @@ def _ready(world: World, quota: Quota) -> Condition:
         message=f"{len(waiting)} namespaces are not measured yet: {shown}; "
         "the resourcequota controller of Kubernetes does this within seconds",
     )
+
+
+def _doubtful(world: World, quota: Quota) -> Iterable[Namespace]:
+    """Return the namespaces below that may not be measured yet: mostly none, however many exist."""
+    doubted = world.doubted
+    if not doubted:
+        return ()
+    return [
+        name
+        for name in world.ledger.forest.subtree(quota.namespace)
+        if name in doubted and name in world.namespaces
+    ]
+
+
+def settle_doubts(world: World) -> None:
+    """Clear the namespaces that are measured in every key that anybody on their path limits."""
+    for name in list(world.doubted):
+        path = world.ledger.forest.path(name)
+        quotas = (quota for ancestor in path for quota in world.limits.quotas(ancestor))
+        if name not in world.namespaces or all(_measures(world, name, q) for q in quotas):
+            world.doubted.discard(name)
 
 
 def _measures(world: World, name: Namespace, quota: Quota) -> bool:

@@ -28,11 +28,16 @@ from quotatree.model.state import Figures, NodeState, TreeState
 from quotatree.model.treefile import TreeFile, TreeNode
 from quotatree.model.verdict import Admit, Limit, Refuse, TryLater
 from quotatree.units import resource_names
+from quotatree.units.quantity import NANO
 from quotatree.units.resources import EMPTY, Resources
 
 _EPOCH: Final = 1
+# kube-controller-manager puts the root CA and the default ServiceAccount into every namespace.
+_AT_BIRTH: Final = {"count/configmaps": NANO, "count/serviceaccounts": NANO}
 _FIRST: Final = 1
 """resourceVersion and generation of what no API server has numbered."""
+_LAST: Final = 2**63 - 1
+"""resourceVersion of an end: above that of all that goes with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +153,8 @@ def world(seen: Observed) -> World:
     found = World(Ledger(epoch=_EPOCH))
     for namespace in seen.namespaces:
         found.see_namespace(namespace)
-    for quota in seen.quotas:
+    # In the order of a list: guarantees that wait are granted in the order of their coming.
+    for quota in sorted(seen.quotas, key=lambda quota: quota.key):
         found.see_quota(quota)
     for managed in seen.managed:
         found.see_managed(replace(managed, epoch=_EPOCH))
@@ -283,7 +289,7 @@ def _remove(found: World, removals: Removals) -> None:
             found.lose_quota(quota)
         known = found.namespaces.get(name)
         if known is not None:
-            found.lose_namespace(name, known.resource_version)
+            found.lose_namespace(name, _LAST)
 
 
 def _measure(
@@ -291,23 +297,26 @@ def _measure(
 ) -> dict[AccountKey, tuple[ResourceName, ...]]:
     """Give every namespace a measurement of what is limited now; return what nobody knows.
 
-    What was created a moment ago uses nothing. What has been measured under another name of the
-    same resource (`requests.cpu` is `cpu`) is known.
+    What was created a moment ago holds what every namespace is born with. What has been measured
+    under another name of the same resource (`requests.cpu` is `cpu`) is known.
     """
     unknown: dict[AccountKey, tuple[ResourceName, ...]] = {}
     for name in sorted(filter(found.in_tree, found.namespaces)):
         path = found.ledger.forest.path(name)
         for scopes in sorted({UNSCOPED} | found.limits.scope_sets(path)):
-            missing = _measure_one(found, name, scopes)
-            if missing and name in existing:
+            born = name not in existing
+            missing = _measure_one(found, name, scopes, known=_AT_BIRTH if born else {})
+            if missing and not born:
                 unknown[name, scopes] = missing
     return unknown
 
 
-def _measure_one(found: World, name: Namespace, scopes: ScopeSet) -> tuple[ResourceName, ...]:
+def _measure_one(
+    found: World, name: Namespace, scopes: ScopeSet, *, known: Mapping[str, int]
+) -> tuple[ResourceName, ...]:
     account = found.ledger.account(name, scopes)
     used = account.used if account is not None else {}
-    same = {resource_names.equivalent(r): amount for r, amount in used.items()}
+    same = {**known, **{resource_names.equivalent(r): amount for r, amount in used.items()}}
     wanted = room.ceilings(found.ledger.forest.get(name), scopes)
     new = [r for r in sorted(wanted) if r not in used]
     growth = {r: same.get(resource_names.equivalent(r), 0) for r in new}

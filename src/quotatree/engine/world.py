@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.limits import Limits
+from quotatree.engine.usage import Usage
 from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import Held, Lifecycle, ManagedQuota, ObservedNamespace
@@ -17,12 +18,15 @@ from quotatree.units.resources import Resources
 class World:
     """Namespaces, managed ResourceQuotas and TreeQuotas as last seen, with ledger and limits.
 
-    Every method that takes something in returns the namespaces whose plan may have changed.
+    Every method that takes something in returns the namespaces whose plan may have changed. All of
+    them are `doubted` (perhaps not measured in every key) until somebody has looked.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.limits = Limits(ledger)
+        self.usage = Usage(ledger)
+        self.doubted: set[Namespace] = set()
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
         self._owned: dict[Namespace, set[Namespace]] = {}
@@ -38,14 +42,18 @@ class World:
         dirty = {seen.name} | self._near(seen.name)
         self.namespaces[seen.name] = seen
         dirty |= self._index_owners(seen.name, known, seen)
+        uid = self.ledger.uid_of(seen.name)
         if self.ledger.observe_namespace(seen):
             dirty |= set(self.ledger.forest.subtree(seen.name))
             dirty |= self._near(seen.name)
+        if uid is not None and uid != seen.uid:
+            self._count_again(seen.name)
         for scopes, used in seen.held.items():
             self.ledger.recall(seen.name, scopes, used.nanos())
+        self.usage.note(seen.name)
         if known is not None and _permission(known) != _permission(seen):
             dirty |= self._children(seen.name)
-        return dirty
+        return self._doubt(dirty)
 
     def lose_namespace(self, name: Namespace, resource_version: int) -> set[Namespace]:
         """Take in that a Namespace is gone, unless a newer one was seen since."""
@@ -56,10 +64,27 @@ class World:
         if known is not None and known.terminating and self.cascades(name):
             self._cascaded.add(known.uid)
         self.namespaces.pop(name, None)
-        self.managed.pop(name, None)
+        found = self.managed.pop(name, {})
+        later = {q.name: q for q in found.values() if q.resource_version > resource_version}
+        if later:  # of a Namespace that bears the name by now: its own event is on the way
+            self.managed[name] = later
         dirty |= self._index_owners(name, known, None)
         self.ledger.forget_namespace(name)
-        return dirty - {name}
+        self._count_again(name)
+        return self._doubt(dirty - {name})
+
+    def _count_again(self, name: Namespace) -> None:
+        """Count what stands in a Namespace that was re-created; the old one's went with it.
+
+        The watches run apart: its ResourceQuotas may be known before it is.
+        """
+        for quota in self.managed.get(name, {}).values():
+            self.ledger.observe(quota)
+        self.usage.note(name)
+
+    def _doubt(self, dirty: set[Namespace]) -> set[Namespace]:
+        self.doubted |= dirty
+        return dirty
 
     def _index_owners(
         self, name: Namespace, old: ObservedNamespace | None, new: ObservedNamespace | None
@@ -87,8 +112,9 @@ class World:
             return set()
         found[seen.name] = seen
         self.ledger.observe(seen)
+        self.usage.note(seen.namespace)
         unchanged = known is not None and _shape(known) == _shape(seen)
-        return set() if unchanged else {seen.namespace}
+        return set() if unchanged else self._doubt({seen.namespace})
 
     def lose_managed(self, gone: ManagedQuota) -> set[Namespace]:
         """Take in that a managed ResourceQuota is gone, unless a newer one was seen since."""
@@ -99,7 +125,8 @@ class World:
         found.pop(gone.name, None)
         counted = self._counts(gone)
         self.ledger.quota_gone(gone.namespace, gone.scopes, counted=counted)
-        return {gone.namespace}
+        self.usage.note(gone.namespace)
+        return self._doubt({gone.namespace})
 
     def _counts(self, gone: ManagedQuota) -> bool:
         """Whether what a managed quota counted is still to be counted, though nobody does."""
@@ -114,7 +141,7 @@ class World:
         """Take in a TreeQuota that was added or changed."""
         if not self.limits.put(quota):
             return set()
-        return set(self.ledger.forest.subtree(quota.namespace))
+        return self._doubt(set(self.ledger.forest.subtree(quota.namespace)))
 
     def lose_quota(self, quota: Quota) -> set[Namespace]:
         """Take in that a TreeQuota is gone."""
@@ -193,8 +220,7 @@ class World:
 
     def counted_resources(self) -> tuple[str, ...]:
         """Return every resource name that a TreeQuota limits or guarantees, sorted."""
-        quotas: Iterable[Quota] = self.limits.all()
-        return tuple(sorted({r for q in quotas for r in (*q.hard, *q.guaranteed)}))
+        return tuple(sorted(self.limits.named()))
 
     def cascades(self, name: Namespace) -> bool:
         """Whether deletion of `name` may take its owned children along."""
@@ -203,7 +229,7 @@ class World:
 
     def _existing_children(self, name: Namespace) -> Iterator[ObservedNamespace]:
         node = self.ledger.forest.get(name)
-        for child in sorted(node.children) if node is not None else ():
+        for child in node.children if node is not None else ():
             seen = self.namespaces.get(child)
             if seen is not None:
                 yield seen
@@ -240,5 +266,6 @@ def _shape(quota: ManagedQuota) -> tuple[object, ...]:
         quota.epoch,
         quota.limited_by,
         quota.labelled,
+        quota.limits,
         quota.terminating,
     )

@@ -10,6 +10,7 @@ import yaml
 from quotatree.manifests import (
     crd,
     deployment,
+    lookout,
     namespace_policies,
     objects,
     quota_policies,
@@ -26,6 +27,7 @@ def policies(settings: InstallSettings) -> list[objects.Manifest]:
         *quota_policies.limits(settings),
         *quota_policies.birth_gate(settings),
         *quota_policies.growth_gate(settings),
+        *lookout.lookout(settings),
         *namespace_policies.tree_labels(settings),
         *namespace_policies.attach(settings),
         *namespace_policies.owners(settings),

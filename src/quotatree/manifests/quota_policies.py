@@ -136,8 +136,8 @@ def managed_quotas(settings: InstallSettings) -> list[objects.Manifest]:
         "matchConstraints": {
             "matchPolicy": "Equivalent",
             "resourceRules": [
-                _rule("", ["resourcequotas"], operations=["CREATE", "UPDATE", "DELETE"]),
-                _rule("", ["resourcequotas/status"], operations=["UPDATE"]),
+                rule("", ["resourcequotas"], operations=["CREATE", "UPDATE", "DELETE"]),
+                rule("", ["resourcequotas/status"], operations=["UPDATE"]),
             ],
         },
         "matchConditions": [
@@ -214,8 +214,8 @@ def limits(settings: InstallSettings) -> list[objects.Manifest]:
         "matchConstraints": {
             "matchPolicy": "Equivalent",
             "resourceRules": [
-                _rule(names.GROUP, ["treequotas"], operations=["CREATE", "UPDATE", "DELETE"]),
-                _rule(names.GROUP, ["treequotas/status"], operations=["UPDATE"]),
+                rule(names.GROUP, ["treequotas"], operations=["CREATE", "UPDATE", "DELETE"]),
+                rule(names.GROUP, ["treequotas/status"], operations=["UPDATE"]),
             ],
         },
         "matchConditions": [
@@ -267,7 +267,8 @@ def _param_ref(*, when_missing: str) -> dict[str, str]:
     return {"name": names.MANAGED_QUOTA, "parameterNotFoundAction": when_missing}
 
 
-def _rule(group: str, resources: list[str], *, operations: list[str]) -> dict[str, Any]:
+def rule(group: str, resources: list[str], *, operations: list[str]) -> dict[str, Any]:
+    """Return one of a policy's `resourceRules`."""
     return {
         "apiGroups": [group],
         "apiVersions": ["*"],

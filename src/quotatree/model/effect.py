@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from quotatree.model.names import Namespace, QuotaName, Uid
 from quotatree.model.observed import Held
-from quotatree.model.quota import QuotaStatus
+from quotatree.model.quota import Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet
 from quotatree.units.resources import Resources
 
@@ -56,18 +56,22 @@ class SetFinalizer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateManaged:
-    """Create a managed ResourceQuota that carries the present epoch."""
+    """Create a managed ResourceQuota that carries the present epoch, and remembers `limits`."""
 
     namespace: Namespace
     quota: str
     scopes: ScopeSet
     hard: Resources
     epoch: int
+    limits: tuple[Quota, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchManaged:
-    """Change spec.hard, label and annotations of a managed ResourceQuota, by compare-and-swap."""
+    """Change spec.hard, label and annotations of a managed ResourceQuota, by compare-and-swap.
+
+    `limits` are to be remembered on it; None leaves what it remembers.
+    """
 
     namespace: Namespace
     quota: str
@@ -75,6 +79,7 @@ class PatchManaged:
     hard: Resources | None = None
     dropped: tuple[str, ...] = ()
     annotations: Mapping[str, str | None] = field(default_factory=dict)
+    limits: tuple[Quota, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

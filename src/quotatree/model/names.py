@@ -30,12 +30,19 @@ ANNOTATION_CASCADE: Final = f"{GROUP}/allow-cascading-deletion"
 ANNOTATION_READY: Final = f"{GROUP}/ready"
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"
 ANNOTATION_TOUCHED: Final = f"{GROUP}/touched"
+ANNOTATION_LOOKOUT: Final = f"{GROUP}/lookout"
+ANNOTATION_LIMITS: Final = f"{GROUP}/limits"
 ANNOTATION_LIMITED_BY: Final = f"{GROUP}/limited-by"
 SLICE_PREFIX: Final = f"slice.{GROUP}/"
 FINALIZER_PARENT: Final = f"{GROUP}/has-children"
 
 MANAGED_QUOTA: Final = "quotatree"
 """Name of the managed ResourceQuota without scopes; scoped ones are `quotatree.<scopes>`."""
+
+
+RECOUNT: Final = f"count/recounts.{GROUP}"
+"""A kind that does not exist. Put into `spec.hard` and taken out again, it makes the native
+controller count (`updateQuota` in pkg/controller/resourcequota/resource_quota_controller.go)."""
 
 
 def tree_label(ancestor: Namespace) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
+from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.units.resources import EMPTY, Resources
 
@@ -58,6 +60,7 @@ class ManagedQuota:
 
     `epoch` is the fence that the leader wrote (None before the first), `slice` the part that may
     grow without a call, `status_hard` the ceiling that native admission applies at this moment.
+    `limits` are the TreeQuotas of the namespace as it remembers them, should their kind vanish.
     """
 
     namespace: Namespace
@@ -74,8 +77,11 @@ class ManagedQuota:
     limited_by: str = ""
     terminating: bool = False
     labelled: bool = True
+    limits: tuple[Quota, ...] = ()
 
     @property
     def measured(self) -> bool:
         """Whether native admission enforces every key of the spec: each has a status and a use."""
-        return all(k in self.status_hard and k in self.used for k in self.spec_hard)
+        return all(
+            k in self.status_hard and k in self.used for k in self.spec_hard if k != names.RECOUNT
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -44,6 +44,11 @@ class Quota:
     def key(self) -> tuple[Namespace, QuotaName]:
         """Namespace and name."""
         return (self.namespace, self.name)
+
+    @property
+    def asked(self) -> Quota:
+        """What somebody asked for, without what the controller answered."""
+        return replace(self, generation=0, granted=EMPTY, status=None)
 
 
 CONDITION_TYPES: Final = frozenset({"Ready", "Exceeded", "GuaranteeGranted", "LooserThanAncestor"})

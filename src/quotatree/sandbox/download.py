@@ -14,6 +14,7 @@ import tarfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 class Unavailable(Exception):  # noqa: N818 - it is an answer to "can it be had?", not a fault
     """The site cannot be reached or does not have the file; the text says which."""
+
+
+class _BrokenOff(Unavailable):
+    """It came, but not to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +104,22 @@ def fetch(origin: Source, target: Path, progress: Progress) -> None:
         SandboxError: what came does not have the published checksum.
     """
     expected = published_digest(_small(origin.checksums), origin.url.rpartition("/")[2])
+    try:
+        content = _whole(origin.url, progress)
+    except _BrokenOff as reason:  # building instead takes minutes: once more
+        progress.note(str(reason))
+        content = _whole(origin.url, progress)
+    install(verified(content, origin, expected), target)
+
+
+def _whole(url: str, progress: Progress) -> bytes:
     content = io.BytesIO()
     with (
-        progress.step(f"downloading {origin.url}", slow=True) as step,
-        _open(origin.url, timeout=STALL_SECONDS) as response,
+        progress.step(f"downloading {url}", slow=True) as step,
+        _open(url, timeout=STALL_SECONDS) as response,
     ):
         _copy(response, content, on_share=step.tick)
-    install(verified(content.getvalue(), origin, expected), target)
+    return content.getvalue()
 
 
 def verified(content: bytes, origin: Source, expected: str) -> bytes:
@@ -158,17 +172,24 @@ def _member(content: io.BytesIO, origin: Source) -> bytes | None:
             return file.read() if file is not None else None
     except KeyError:
         return None
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise SandboxError(f"{origin.url} is a damaged archive: {error}") from error
 
 
 def _copy(
     response: HTTPResponse, target: io.BytesIO, *, on_share: Callable[[float | None], None]
 ) -> None:
     size = int(response.headers.get("Content-Length") or 0)
-    while chunk := response.read(_CHUNK):
-        target.write(chunk)
-        on_share(target.tell() / size if size else None)
+    try:
+        while chunk := response.read(_CHUNK):
+            target.write(chunk)
+            on_share(target.tell() / size if size else None)
+    except TimeoutError as error:
+        raise _BrokenOff(f"{response.url} stalled after {target.tell()} bytes") from error
+    except (OSError, HTTPException) as error:
+        raise _BrokenOff(f"{response.url} broke off: {error}") from error
     if target.tell() < size:
-        raise Unavailable(f"{response.url} broke off after {target.tell()} of {size} bytes")
+        raise _BrokenOff(f"{response.url} broke off after {target.tell()} of {size} bytes")
 
 
 def _small(url: str) -> str:
@@ -182,6 +203,8 @@ def _open(url: str, *, timeout: float) -> Iterator[HTTPResponse]:
         raise SandboxError(f"{url} is not https")
     try:
         with urllib.request.urlopen(url, timeout=timeout) as response:  # noqa: S310 - https
+            if not response.url.startswith("https://"):
+                raise SandboxError(f"{url} leads to {response.url}, which is not https")
             yield response
     except urllib.error.HTTPError as error:
         error.close()

@@ -111,6 +111,7 @@ class FakeCluster:
                 status_hard=what.hard,
                 used=Resources.from_nano(dict.fromkeys(what.hard, 0)),
                 epoch=what.epoch,
+                limits=what.limits,
             )
         )
 
@@ -120,9 +121,10 @@ class FakeCluster:
             return
         hard = seen.status_hard if what.hard is None else what.hard
         used = {**dict.fromkeys(hard, 0), **seen.used.mask(hard).nanos()}
-        spec = seen.spec_hard
-        if isinstance(what, effect.PatchManaged) and what.hard is not None:
-            spec = hard
+        spec, limits = seen.spec_hard, seen.limits
+        if isinstance(what, effect.PatchManaged):
+            spec = hard if what.hard is not None else spec
+            limits = limits if what.limits is None else what.limits
         epoch = what.annotations.get(names.ANNOTATION_EPOCH)
         self.world.see_managed(
             replace(
@@ -134,6 +136,7 @@ class FakeCluster:
                 epoch=seen.epoch if epoch is None else int(epoch),
                 ready=seen.ready or what.annotations.get(names.ANNOTATION_READY) == "true",
                 labelled=True,
+                limits=limits,
             )
         )
 

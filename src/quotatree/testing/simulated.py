@@ -7,6 +7,7 @@ so that a test decides what happens in between: `propose` is a request that has 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from quotatree.model.names import Namespace, Uid
@@ -47,7 +48,14 @@ class Server:
         self.commit(obj)
         return True
 
-    def create(self, name: Namespace, parent: Namespace | None, *, epoch: int) -> None:
+    def create(
+        self,
+        name: Namespace,
+        parent: Namespace | None,
+        *,
+        epoch: int,
+        measured: Iterable[str] = ("cpu", "pods"),
+    ) -> None:
         """Create a Namespace and its managed ResourceQuota, measured and fenced."""
         self.commit(
             ObservedNamespace(name=name, uid=Uid(f"uid-{name}"), resource_version=0, parent=parent)
@@ -58,6 +66,7 @@ class Server:
                 name="quotatree",
                 uid=Uid(f"uid-managed-{name}"),
                 resource_version=0,
+                used=Resources.from_nano(dict.fromkeys(measured, 0)),
                 epoch=epoch,
                 ready=True,
             )

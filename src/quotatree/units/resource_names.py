@@ -156,6 +156,19 @@ def counted_kind(name: str) -> str | None:
     return "pods" if is_extended(name) or _page_problem(name) == "" else None
 
 
+def counts_of(kind: str) -> tuple[str, ...]:
+    """Return the names under which the objects of a counted kind are counted one by one.
+
+    The first is the one to measure where none of them is limited: it is valid in every scope that
+    the kind's other names are valid in (`IsResourceQuotaScopeValidForResource` in Kubernetes'
+    pkg/apis/core/helper).
+    """
+    if kind.startswith(COUNT):
+        return (kind,)
+    special = tuple(name for name, counted in SPECIAL_COUNTS.items() if counted == kind)
+    return ((kind,) if kind in MEASURED else ()) + special
+
+
 def is_extended(name: str) -> bool:
     """Whether `name` is `requests.` and an extended resource of pods, e.g. `nvidia.com/gpu`."""
     resource = name.removeprefix(REQUESTS)

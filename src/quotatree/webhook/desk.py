@@ -17,6 +17,7 @@ from quotatree.engine import admit, attach, explain, validate
 from quotatree.errors import ClusterError
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import UsageReview
 from quotatree.model.verdict import (
     Admit,
@@ -29,16 +30,16 @@ from quotatree.model.verdict import (
     Wait,
 )
 
-SEEN_WITHIN: Final = 0.3
-"""Seconds that a refusal waits for its own tightening to come back on the watch."""
-
-LAG: Final = 0.005
-"""Seconds at least that the API server is given to see a tightening too; else as long as the write
-took, since on a busy machine its watch is as late as its answers."""
-LONGEST_LAG: Final = 0.1
-"""Seconds at most of the same: the API server gives the whole review one second."""
+REVIEW: Final = 0.85
+"""Seconds from its arrival in which a review is answered: the API server gives it one second."""
+LOOK_AGAIN: Final = 0.005
+"""Seconds between two looks at what quota admission sees."""
+LAG: Final = 0.1
+"""Seconds that quota admission is given to see a tightening where that cannot be looked at."""
 
 Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
+Lookout = Callable[[Namespace, str], Awaitable[int | None]]
+"""Which resourceVersion of a managed ResourceQuota quota admission goes by, None for unknown."""
 
 
 class Listener(Protocol):
@@ -54,6 +55,7 @@ class Desk:
 
     live: Live
     apply: Apply
+    lookout: Lookout
     listener: Listener
 
     async def usage(self, request: Mapping[str, Any]) -> bytes:
@@ -68,7 +70,7 @@ class Desk:
 
         verdict = await self._settle(ask)
         if isinstance(verdict, Tighten):
-            return await self._tighten(asked, verdict)
+            return await self._tighten(asked, verdict, until=arrived + REVIEW)
         if isinstance(verdict, Deny):
             self.listener.refused(asked.old.namespace, verdict.limits)
         return answer(asked.uid, asked.old.namespace, verdict)
@@ -103,7 +105,7 @@ class Desk:
             verdict = ask(self.live.clock())
         return verdict
 
-    async def _tighten(self, asked: UsageReview, verdict: Tighten) -> bytes:
+    async def _tighten(self, asked: UsageReview, verdict: Tighten, *, until: float) -> bytes:
         """Write the tightening, see it arrive, refuse: the API server judges one by one."""
         ledger, begun = self.live.world.ledger, self.live.clock()
         key = (asked.old.namespace, asked.old.scopes)
@@ -123,15 +125,22 @@ class Desk:
                 ledger.tightening_lost(key, verdict.resource_version)
         else:
             self.listener.refused(asked.old.namespace, verdict.limits)
-            quota = (verdict.namespace, verdict.quota)
-            until = self.live.clock() + SEEN_WITHIN
-            await self.live.until_seen(quota, written.resource_version, until=until)
-            # The API server's own watch may be later than ours, and its four tries are soon over.
-            await asyncio.sleep(min(max(LAG, self.live.clock() - begun), LONGEST_LAG))
+            await self._until_admission_sees(written, until=until)
             # On a busy machine the retry takes its time as this write did.
             now = self.live.clock()
             ledger.hold_until(key, now + max(ledger.timing.retry, 3 * (now - begun)))
         return review.refuse(asked.uid, explain.exceeded(asked.old.namespace, verdict.limits))
+
+    async def _until_admission_sees(self, written: ManagedQuota, *, until: float) -> None:
+        """Wait for the API server's own watch: with an old object its four tries are soon over."""
+        while self.live.clock() < until:
+            seen = await self.lookout(written.namespace, written.name)
+            if seen is None:
+                await asyncio.sleep(min(LAG, max(0.0, until - self.live.clock())))
+                return
+            if seen >= written.resource_version:
+                return
+            await asyncio.sleep(LOOK_AGAIN)
 
 
 def answer(uid: Uid, namespace: Namespace, verdict: Verdict) -> bytes:

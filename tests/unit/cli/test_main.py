@@ -8,8 +8,9 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
+from tools.reference import walk
 
-from quotatree.cli import main, options
+from quotatree.cli import completion, main, options
 from quotatree.errors import ClusterError
 
 GOOD = "apiVersion: quotatree.dev/v1alpha1\nkind: Tree\ntree: {org: {hard: {cpu: 5}}}\n"
@@ -47,6 +48,42 @@ def test_every_command_has_a_help_text(run, name):
     result = run(name, "--help")
     assert result.exit_code == 0, result.output
     assert "Usage:" in result.output
+
+
+def every_command():
+    return [pytest.param(command, id=name) for name, command in walk(main.cli, "quotatree")]
+
+
+@pytest.mark.parametrize("command", every_command())
+def test_every_help_has_an_example_and_fits_80_columns(command):
+    context = click.Context(command, info_name="quotatree", terminal_width=80, max_content_width=80)
+    shown = command.get_help(context)
+    assert "\n  Examples:\n    " in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "want"),
+    [
+        ([""], "tree\tShow the tree"),
+        (["sandbox", "d"], "down\t"),
+        (["tree", "-o", "w"], "wide"),
+        (["tree", "--wa"], "--watch\t"),
+    ],
+    ids=["a command", "a command of a group", "a value", "an option"],
+)
+def test_kubectl_is_told_how_to_go_on(words, want, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["kubectl_complete-quotatree", *words])
+    completion.for_kubectl()
+    *lines, directive = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(want) for line in lines), lines
+    assert directive == ":4"
+
+
+def test_kubectl_completes_file_names_itself(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["kubectl_complete-quotatree", "apply", "-f", ""])
+    completion.for_kubectl()
+    assert capsys.readouterr().out == ":0\n"
 
 
 def test_every_command_is_described_twice_in_the_list_and_by_itself():

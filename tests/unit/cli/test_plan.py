@@ -231,3 +231,13 @@ def test_bad_usage_says_what_to_give(run: Run, arguments: tuple[str, ...], want:
 
 def test_the_greatest_file_that_is_read_is_bounded() -> None:
     assert treefile.MAX_BYTES < LARGE
+
+
+def test_of_a_great_tree_the_screen_shows_a_part_and_says_how_much_it_left_out(run: Run) -> None:
+    teams = "".join(f"      t{n}: {{hard: {{limits.cpu: 1}}}}\n" for n in range(120))
+    name = write(f"{HEAD}  org:\n    hard: {{pods: 5}}\n    children:\n{teams}")
+    short = run("-f", name, "--offline").stdout
+    assert "… and 202 more; --all shows them" in short  # of 242 steps
+    assert "… and 21 more namespaces; --all shows them" in short
+    assert "… and 70 more findings; --all shows them" in short
+    assert "more" not in run("-f", name, "--offline", "--all").stdout

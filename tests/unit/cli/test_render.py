@@ -90,6 +90,8 @@ def screen(renderable, width=100):
     ("name", "shown"),
     [
         ("tree.txt", screen(render.tree(STATE))),
+        ("tree-80.txt", screen(render.tree(STATE), width=80)),
+        ("tree-80-ascii.txt", screen(render.tree(STATE, ascii_only=True), width=80)),
         ("tree-ascii.txt", screen(render.tree(STATE, ascii_only=True))),
         (
             "tree-part.txt",
@@ -105,6 +107,35 @@ def test_the_screen_is_the_accepted_one(name, shown):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(shown)
     assert shown == file.read_text(), f"ACCEPT_GOLDEN=1 accepts the new {file.name}"
+
+
+DEEP = survey.survey(
+    survey.Observed(
+        namespaces=tuple(
+            namespace(f"level-{n}-of-a-team", f"level-{n - 1}-of-a-team" if n else None)
+            for n in range(6)
+        ),
+        quotas=tuple(
+            quota(f"level-{n}-of-a-team", {"cpu": "1234", GPU: "5"}, {"cpu": "7"}) for n in range(6)
+        ),
+        managed=tuple(measured(f"level-{n}-of-a-team", {"cpu": "250"}) for n in range(6)),
+    )
+)
+
+
+@pytest.mark.parametrize("width", [72, 80, 90, 100, 120])
+@pytest.mark.parametrize(("state", "lines"), [(STATE, 8), (DEEP, 12)], ids=["usual", "deep"])
+def test_what_is_free_is_never_cut(state, lines, width):
+    shown = screen(render.tree(state), width)
+    unlimited = screen(render.tree(state), 400)
+
+    def free(text: str) -> list[str]:
+        at = text.splitlines()[0].index("FREE")
+        return [line[at:] for line in text.splitlines()[1:] if line[at:]]
+
+    assert free(shown) == free(unlimited)
+    assert len(free(shown)) == lines
+    assert max(map(len, shown.splitlines())) <= width
 
 
 def test_colour_says_nothing_that_words_do_not():

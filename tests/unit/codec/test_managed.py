@@ -3,7 +3,9 @@
 import pytest
 
 from quotatree.codec import managed
+from quotatree.model.names import Namespace, QuotaName, Uid
 from quotatree.model.observed import ManagedQuota
+from quotatree.model.quota import FailurePolicy, Quota
 from quotatree.model.scope import ScopeTerm
 from quotatree.units.resources import EMPTY, Resources
 
@@ -116,3 +118,23 @@ def test_slice_annotations_name_their_resource_both_ways(name):
     annotation = managed.slice_annotation(name)
     assert annotation.count("/") == 1
     assert managed.slice_resource(annotation) == name
+
+
+def test_what_is_remembered_is_read_as_it_was_asked_for():
+    quota = Quota(
+        namespace=Namespace("team"),
+        name=QuotaName("limit"),
+        uid=Uid("u"),
+        created="2026-01-01T00:00:00Z",
+        hard=Resources.parse({"cpu": "1500m", "memory": "1Gi", "count/pods": "3"}),
+        guaranteed=Resources.parse({"cpu": "1"}),
+        scopes=(ScopeTerm(scope="BestEffort"),),
+        failure_policy=FailurePolicy.IGNORE,
+    )
+    text = managed.limits_to_text([quota])
+    seen = managed.parse(obj(annotations={"quotatree.dev/limits": text}))
+    assert seen.limits == (quota,)
+
+
+def test_nothing_to_remember_is_no_annotation():
+    assert managed.limits_to_text([]) is None

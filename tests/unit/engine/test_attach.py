@@ -12,7 +12,7 @@ from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.review import NamespaceReview
 from quotatree.model.scope import UNSCOPED
-from quotatree.model.verdict import Admit, Refuse, Verdict
+from quotatree.model.verdict import Admit, Refuse, Verdict, Wait
 from quotatree.testing import words
 
 NOW = 100.0
@@ -87,3 +87,68 @@ def test_a_dry_run_reserves_no_move() -> None:
     world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4")
     assert ask(world, "a", "other", dry_run=True) == Admit(reserved=False)
     assert room(world, "other") == 4
+
+
+def create(world: World, name: str, parent: str, *, dry_run: bool = False) -> Verdict:
+    new = words.namespace(name, parent=parent, version=0)
+    review = NamespaceReview(uid=Uid("c"), old=None, new=new, dry_run=dry_run)
+    return attach.decide(world.ledger, review, now=NOW, arrived=NOW)
+
+
+WAITING = "org: cpu 4; t > a: holds cpu 3"
+
+
+def waiting() -> World:
+    """A world whose namespace `t` is gone, with a child that waits for it."""
+    world = words.world(WAITING)
+    world.lose_namespace(Namespace("t"), 1000)
+    return world
+
+
+def test_a_parent_that_is_created_above_waiting_children_reserves_what_they_hold() -> None:
+    world = waiting()
+    assert create(world, "t", "org") == Admit(reserved=True)
+    assert room(world, "org") == 1
+    world.see_namespace(words.namespace("t", parent="org", version=1001, uid="second"))
+    assert room(world, "org") == 1
+    assert not world.ledger.moves
+
+
+def test_two_creations_of_one_parent_are_settled_by_one_event() -> None:
+    world = waiting()
+    create(world, "t", "org")
+    create(world, "t", "org")
+    world.see_namespace(words.namespace("t", parent="org", version=1001, uid="second"))
+    assert (room(world, "org"), list(world.ledger.moves)) == (1, [])
+
+
+def test_a_creation_that_lost_gives_its_room_back_when_it_is_given_up() -> None:
+    world = waiting()
+    create(world, "t", "org")
+    assert world.ledger.expire(NOW + 1)[1] == ["t"]
+    world.ledger.moves.touched(Namespace("t"), attach.CREATED)
+    assert (room(world, "org"), list(world.ledger.moves)) == (4, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "dry_run"), [("t", True), ("new", False)], ids=["a dry run", "nobody waits for it"]
+)
+def test_a_creation_reserves_nothing_where(name: str, dry_run: bool) -> None:
+    world = waiting()
+    assert create(world, name, "org", dry_run=dry_run) == Admit(reserved=False)
+    assert room(world, "org") == 4
+
+
+def test_a_creation_that_is_refused_leaves_no_trace() -> None:
+    world = waiting()
+    before = {node.name for node in world.ledger.forest.nodes()}
+    assert isinstance(create(world, "new", "nowhere"), Wait)
+    assert isinstance(create(world, "new", "org"), Admit)
+    assert {node.name for node in world.ledger.forest.nodes()} == before
+
+
+def test_a_parent_is_not_judged_by_the_one_before_it_whose_end_is_yet_to_be_seen() -> None:
+    world = words.world("org: cpu 4 > t > a: holds cpu 3")
+    assert isinstance(create(world, "t", "org"), Wait)
+    world.lose_namespace(Namespace("t"), 1000)
+    assert create(world, "t", "org") == Admit(reserved=True)

@@ -9,7 +9,7 @@ import pytest
 from quotatree.engine import plan, room
 from quotatree.engine.world import World
 from quotatree.model import effect, names
-from quotatree.model.names import Namespace
+from quotatree.model.names import Namespace, QuotaName
 from quotatree.model.observed import Lifecycle
 from quotatree.model.scope import ScopeTerm, scope_set
 from quotatree.testing import words
@@ -39,16 +39,47 @@ def change(world: World, name: str, **fields: object) -> None:
 def test_every_key_of_the_line_is_measured_and_none_is_limited_natively() -> None:
     world, _ = settled("org: cpu 20 > team: memory 5, pods 3 > alice: cpu 7")
     assert {n: hard(world, n) for n in ("org", "team", "alice")} == {
-        "org": "cpu=1E",
+        "org": "cpu=1E,pods=1E",
         "team": "cpu=1E,memory=1Ei,pods=1E",
         "alice": "cpu=1E,memory=1Ei,pods=1E",
     }
 
 
-def test_a_changed_limit_needs_no_write_to_the_managed_quotas() -> None:
+def test_a_changed_limit_is_remembered_where_it_stands_and_written_nowhere_else() -> None:
     world, cluster = settled(ORG)
-    world.see_quota(words.quota("org", hard={"cpu": "1"}, generation=2))
+    changed = words.quota("org", hard={"cpu": "1"}, generation=2)
+    world.see_quota(changed)
+    (write,) = cluster.settle()
+    assert isinstance(write, effect.PatchManaged)
+    assert (write.namespace, write.limits) == ("org", (changed.asked,))
+
+
+def test_what_the_controller_answers_to_a_limit_is_not_remembered() -> None:
+    world, cluster = settled(ORG)
+    quota = world.limits.find((Namespace("org"), QuotaName("quota")))
+    assert quota is not None
+    world.see_quota(replace(quota, granted=Resources.parse({"cpu": "1"})))
     assert cluster.settle() == []
+
+
+def test_a_limit_that_is_gone_is_forgotten() -> None:
+    world, cluster = settled(ORG)
+    world.lose_quota(words.quota("team"))
+    cluster.settle()
+    assert {n: len(q["quotatree"].limits) for n, q in world.managed.items()} == {
+        "org": 1,
+        "team": 0,
+        "alice": 0,
+        "bob": 0,
+    }
+
+
+def test_scoped_limits_are_remembered_with_the_others() -> None:
+    world, cluster = settled(ORG)
+    world.see_quota(replace(words.quota("org", scopes=BEST_EFFORT), name=QuotaName("scoped")))
+    cluster.settle()
+    found = world.managed[Namespace("org")]
+    assert [len(q.limits) for q in found.values()] == [2, 0]
 
 
 def test_a_namespace_says_where_it_stands() -> None:
@@ -72,7 +103,7 @@ def test_a_moved_subtree_takes_the_limits_of_its_new_place() -> None:
     world, cluster = settled(f"{ORG}; other: memory 3")
     change(world, "team", parent=Namespace("other"))
     cluster.settle()
-    assert hard(world, "alice") == "cpu=1E,memory=1Ei"
+    assert hard(world, "alice") == "cpu=1E,memory=1Ei,pods=1E"
     assert "org.tree.quotatree.dev/depth" not in world.namespaces[Namespace("alice")].labels
     assert world.namespaces[Namespace("org")].annotations == {}
 
@@ -91,7 +122,7 @@ def test_a_managed_quota_that_was_deleted_comes_back_and_its_charge_never_went()
     node = world.ledger.forest.node(Namespace("org"))
     assert room.available(node, (), "cpu") == 0
     cluster.settle()
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
 
 
 def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
@@ -108,7 +139,7 @@ def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
         )
     )
     cluster.settle()
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
     assert world.managed[Namespace("a")]["quotatree"].labelled
 
 
@@ -116,7 +147,7 @@ def test_a_resource_that_is_dropped_everywhere_leaves_the_managed_quotas() -> No
     world, cluster = settled("org: cpu 5, pods 3 > a")
     world.see_quota(words.quota("org", hard={"cpu": "5"}, generation=2))
     cluster.settle()
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
 
 
 def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
@@ -125,7 +156,7 @@ def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
     world.see_quota(scoped)
     cluster.settle()
     assert hard(world, "a", "quotatree.besteffort") == "pods=1E"
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
     world.lose_quota(scoped)
     cluster.settle()
     assert sorted(world.managed[Namespace("a")]) == ["quotatree"]
@@ -133,7 +164,7 @@ def test_a_scoped_quota_has_a_managed_quota_and_numbers_of_its_own() -> None:
 
 def test_a_key_that_is_only_guaranteed_is_measured_and_not_limited() -> None:
     world, _ = settled("org > a: keeps cpu 3")
-    assert hard(world, "a") == "cpu=1E"
+    assert hard(world, "a") == "cpu=1E,pods=1E"
 
 
 def test_the_gate_opens_only_when_every_quota_is_measured() -> None:
@@ -332,7 +363,7 @@ def test_a_parent_is_gone_only_after_the_children_that_went_before_it() -> None:
 def test_a_tightening_does_not_make_the_label_enforced_flicker() -> None:
     world, cluster = settled("org: cpu 5 > a")
     seen = world.managed[Namespace("a")]["quotatree"]
-    tight = Resources.parse({"cpu": "2"})
+    tight = Resources.parse({"cpu": "2", "pods": "1E"})
     world.see_managed(replace(seen, resource_version=cluster.versions.next(), status_hard=tight))
     written = cluster.settle()
     assert [type(what) for what in written] == [effect.PatchManagedStatus]

@@ -80,6 +80,12 @@ def test_applying_to_nothing_gives_the_tree_of_the_file() -> None:
     assert whatif.obstacles(outcome.world, key, nanos(cpu="10"))
 
 
+def test_a_new_namespace_holds_what_every_namespace_is_born_with() -> None:
+    wanted = tree("  org: {hard: {configmaps: 2, pods: 2}, children: {a: {}}}")
+    outcome = whatif.after(Observed(), wanted)
+    assert (charged(outcome.world, "org", "configmaps"), charged(outcome.world, "a")) == (2, 0)
+
+
 def test_a_move_is_judged_by_the_limits_that_stand_before_it() -> None:
     wanted = tree("  new: {hard: {cpu: 8}, children: {a: {}}}\n  org: {hard: {cpu: 9}}")
     outcome = whatif.after(observed("org: cpu 9 > a: holds cpu 4; new: cpu 3"), wanted)

@@ -1,0 +1,52 @@
+"""What was seen, in whatever order the watches bring it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quotatree.engine.world import World
+from quotatree.model.names import Namespace
+from quotatree.model.scope import UNSCOPED
+from quotatree.testing import words
+
+A = Namespace("a")
+
+
+def charged(world: World, name: str = "org") -> int:
+    return world.ledger.forest.node(Namespace(name)).book(UNSCOPED).charge("cpu") // 10**9
+
+
+def recreated(*, used: str, version: int) -> World:
+    """A world that knows the ResourceQuota of a new `a`, and of the Namespace only the old one."""
+    world = words.world("org: cpu 9 > a: holds cpu 5")
+    seen = words.managed(world, "a", used={"cpu": used}, version=version)
+    world.see_managed(replace(seen, uid=seen.uid.__class__("another")))
+    return world
+
+
+def test_the_late_end_of_a_namespace_takes_nothing_from_the_next_of_its_name() -> None:
+    world = recreated(used="2", version=900)
+    world.lose_namespace(A, 800)
+    world.see_namespace(words.namespace("a", parent="org", version=850, uid="second"))
+    assert charged(world) == 2
+    assert A in world.managed
+
+
+def test_the_late_beginning_of_a_namespace_takes_nothing_from_it() -> None:
+    world = recreated(used="2", version=800)
+    world.see_namespace(words.namespace("a", parent="org", version=850, uid="second"))
+    assert charged(world) == 2
+
+
+def test_the_end_of_a_namespace_takes_all_that_was_its() -> None:
+    world = words.world("org: cpu 9 > a: holds cpu 5")
+    world.lose_namespace(A, 800)
+    assert (charged(world), world.managed.get(A)) == (0, None)
+
+
+def test_after_a_re_creation_nothing_of_the_old_one_counts() -> None:
+    world = words.world("org: cpu 9 > a: holds cpu 5")
+    world.lose_namespace(A, 800)
+    world.see_namespace(words.namespace("a", parent="org", version=850, uid="second"))
+    world.see_managed(words.managed(world, "a", used={"cpu": "1"}, version=900))
+    assert (charged(world), world.usage.of(Namespace("org"), UNSCOPED)["cpu"]) == (1, 10**9)
