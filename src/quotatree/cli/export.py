@@ -38,8 +38,8 @@ class _Found:
 
 @click.group(
     epilog=options.examples(
-        "quotatree export pulumi > __main__.py                     the tree of the cluster",
-        "quotatree export pulumi -f quotatree.yaml > __main__.py   the tree of a file",
+        "quotatree export pulumi > __main__.py",
+        "quotatree export pulumi -f quotatree.yaml > __main__.py",
     )
 )
 def export() -> None:
