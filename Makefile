@@ -52,9 +52,9 @@ control-plane: $(READY) ## Get etcd and Kubernetes (with an empty cache: downloa
 	@echo "==> control plane"
 	@$(PY) -m tools.control_plane
 
-pulumi-engine: $(READY) ## Get Pulumi: an installed one is used, else it is built once with Go.
+pulumi-engine: $(WHOLE_READY) ## Get Pulumi: an installed one is used, else it is built once with Go.
 	@echo "==> pulumi engine"
-	@$(PY) -m tools.pulumi_engine
+	@$(WHOLE_PY) -m tools.pulumi_engine
 
 check: $(READY) ## Format, lint, types, import contracts, documentation, generated files.
 	@echo "==> check"
@@ -91,7 +91,7 @@ cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
 	@$(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
 
-pulumi: control-plane pulumi-engine $(WHOLE_READY) ## Programs on Pulumi's real engine and a real API server, in short form.
+pulumi: control-plane pulumi-engine ## Programs on Pulumi's real engine and a real API server, in short form.
 	@echo "==> pulumi"
 	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
 
@@ -100,11 +100,11 @@ test: check unit components cluster pulumi ## Everything: check, unit, component
 demo: control-plane ## Boot, install, apply the example, replay a GPU trace, show the tree.
 	@$(PY) examples/ai-pipeline/demo.py
 
-bench: control-plane pulumi-engine $(WHOLE_READY) ## Compare with native ResourceQuota, and time a large Pulumi program; tables and JSON.
+bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and time a large Pulumi program; tables and JSON.
 	@$(PY) -m bench
 	@$(WHOLE_PY) -m bench.program
 
-soak: control-plane pulumi-engine $(WHOLE_READY) ## All rounds of the cluster tests, then once more on another Kubernetes.
+soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"
 	@QUOTATREE_SOAK=1 $(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
 	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
