@@ -16,7 +16,7 @@ WHOLE_READY := $(WHOLE)/.ready
 # Test processes at the same time; 0 is one process that shows each test as it runs.
 WORKERS ?= 2
 CLUSTER_WORKERS ?= 0
-PULUMI_WORKERS ?= 0
+PULUMI_WORKERS ?= 2
 # `make soak` goes through the cluster tests on this minor version too.
 SECOND_KUBERNETES ?= 1.35.4
 
@@ -93,7 +93,7 @@ cluster: control-plane ## Tests on a real API server, in short form.
 
 pulumi: control-plane pulumi-engine ## Programs on Pulumi's real engine and a real API server, in short form.
 	@echo "==> pulumi"
-	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
+	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
 
 test: check unit components cluster pulumi ## Everything: check, unit, components, cluster, pulumi.
 
@@ -107,7 +107,7 @@ bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and tim
 soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"
 	@QUOTATREE_SOAK=1 $(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
-	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
+	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
 	@echo "==> cluster, Kubernetes $(SECOND_KUBERNETES)"
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) $(PY) -m tools.control_plane
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) \
