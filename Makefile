@@ -16,7 +16,7 @@ WHOLE_READY := $(WHOLE)/.ready
 # Test processes at the same time; 0 is one process that shows each test as it runs.
 WORKERS ?= 2
 CLUSTER_WORKERS ?= 0
-PULUMI_WORKERS ?= 0
+PULUMI_WORKERS ?= 2
 # `make soak` goes through the cluster tests on this minor version too.
 SECOND_KUBERNETES ?= 1.35.4
 
@@ -52,9 +52,9 @@ control-plane: $(READY) ## Get etcd and Kubernetes (with an empty cache: downloa
 	@echo "==> control plane"
 	@$(PY) -m tools.control_plane
 
-pulumi-engine: $(READY) ## Get Pulumi: an installed one is used, else it is built once with Go.
+pulumi-engine: $(WHOLE_READY) ## Get Pulumi: an installed one is used, else it is built once with Go.
 	@echo "==> pulumi engine"
-	@$(PY) -m tools.pulumi_engine
+	@$(WHOLE_PY) -m tools.pulumi_engine
 
 check: $(READY) ## Format, lint, types, import contracts, documentation, generated files.
 	@echo "==> check"
@@ -91,23 +91,23 @@ cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
 	@$(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
 
-pulumi: control-plane pulumi-engine $(WHOLE_READY) ## Programs on Pulumi's real engine and a real API server, in short form.
+pulumi: control-plane pulumi-engine ## Programs on Pulumi's real engine and a real API server, in short form.
 	@echo "==> pulumi"
-	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
+	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
 
 test: check unit components cluster pulumi ## Everything: check, unit, components, cluster, pulumi.
 
 demo: control-plane ## Boot, install, apply the example, replay a GPU trace, show the tree.
 	@$(PY) examples/ai-pipeline/demo.py
 
-bench: control-plane pulumi-engine $(WHOLE_READY) ## Compare with native ResourceQuota, and time a large Pulumi program; tables and JSON.
+bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and time a large Pulumi program; tables and JSON.
 	@$(PY) -m bench
 	@$(WHOLE_PY) -m bench.program
 
-soak: control-plane pulumi-engine $(WHOLE_READY) ## All rounds of the cluster tests, then once more on another Kubernetes.
+soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"
 	@QUOTATREE_SOAK=1 $(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
-	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
+	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
 	@echo "==> cluster, Kubernetes $(SECOND_KUBERNETES)"
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) $(PY) -m tools.control_plane
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) \

@@ -1,6 +1,6 @@
 """Pulumi's engine, Kubernetes provider and YAML: those of this machine, else built once with Go.
 
-`uv run python -m tools.pulumi_engine` prints the directory of the programs. Where `pulumi` is on
+`python -m tools.pulumi_engine` prints the directory of the programs. Where `pulumi` is on
 the PATH, that one is used and nothing is built. Elsewhere they are built from their Go modules into
 the user's cache: 6, 12 and 3 minutes on 2 idle cores, 9 GB in Go's own caches while it lasts
 (deletable afterwards), 315 MB that stay. An interrupted build goes on where it was.
@@ -10,7 +10,9 @@ stands in for the first; programs in the other two cannot be run there.
 
 To try an example by hand, with a state of its own in `build/pulumi`:
 
-    eval "$(uv run python -m tools.pulumi_engine --env build/pulumi)"
+    eval "$(build/components/bin/python -m tools.pulumi_engine --env build/pulumi)"
+
+with the interpreter that `make pulumi-engine` has put there: it runs the programs too.
 """
 
 from __future__ import annotations

@@ -18,27 +18,27 @@ pytestmark = pytest.mark.pulumi
 ONE = PROGRAMS / "one-node"
 
 
-@pytest.mark.parametrize("command", ["preview", "up"])
-def test_a_namespace_that_exists_is_not_taken(
-    workshop: Workshop, ground: Ground, *, command: str
-) -> None:
-    name = f"taken-{command}"
-    ground.plant({name: ("", {})})
-    before = ground.get(paths.NAMESPACES, name)
-    stack = workshop.stack(ONE, config={"namespace": name})
-    (said,) = stack.errors(command)
-    assert f"tree-{name}" in said
-    assert re.search(f"namespace {name} exists already|{name}.* already exists", said)
+def test_a_namespace_that_exists_is_not_taken(workshop: Workshop, ground: Ground) -> None:
+    ground.plant({"taken": ("", {})})
+    before = ground.get(paths.NAMESPACES, "taken")
+    stack = workshop.stack(ONE, config={"namespace": "taken"})
+    for command in ("preview", "up"):
+        (said,) = stack.errors(command)
+        assert "tree-taken" in said
+        assert re.search("namespace taken exists already|taken.* already exists", said)
     assert [urn for urn in stack.resources if "core/v1" in urn] == []
     stack.destroy()
-    assert ground.get(paths.NAMESPACES, name) == before
+    assert ground.get(paths.NAMESPACES, "taken") == before
 
 
 def test_a_namespace_of_another_stack_is_not_taken(workshop: Workshop, ground: Ground) -> None:
     first, second = (workshop.stack(ONE, n, config={"namespace": "mine"}) for n in ("one", "two"))
     first.run("up")
-    (said,) = second.errors("up")
+    (said,) = second.errors("preview")
     assert "namespace mine exists already, made by one-node/one/tree-mine" in said
+    (said,) = second.errors("up")
+    assert "tree-mine" in said
+    assert "quotatree.dev/made-by" in said  # or the provider's own words for a field of another's
     second.run("destroy")
     assert ground.enforced("mine")
     first.run("destroy")
