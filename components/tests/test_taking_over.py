@@ -38,7 +38,7 @@ def test_what_exists_is_imported_by_its_id_and_compared_by_nobody_else():
     wanted |= {"lab-org.quota": "org/quota", "lab-team.best": "team/best"}
     assert {name: ran[name].request.importId for name in wanted} == wanted
     for name in wanted:
-        assert list(ran[name].request.ignoreChanges) == ["metadata", "spec"]
+        assert list(ran[name].request.ignoreChanges) == ["metadata", "spec", "status"]
         assert set(ran[name].inputs) == {"apiVersion", "kind", "metadata"}
         assert set(ran[name].metadata) <= {"name", "namespace"}
 

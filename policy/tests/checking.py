@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pulumi
 import pulumi_policy
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 
@@ -39,8 +40,9 @@ def urn(token: str, name: str) -> str:
     return f"urn:pulumi:dev::app::{token}::{name}"
 
 
-def check(rule: str, *resources: Resource, **config: Any) -> Told:
-    """What a rule says of a program."""
+def check(rule: str, *resources: Resource, made: bool = False, **config: Any) -> Told:
+    """What a rule says of a program, at preview or at the end of an update."""
+    pulumi.runtime.configure(pulumi.runtime.Settings("app", "dev", dry_run=not made))
     policy = _POLICIES[rule]
     violations: dict[str, list[str]] = {}
 

@@ -120,6 +120,24 @@ def test_what_runs_already_is_not_counted_twice(tmp_path):
     assert "requested: cpu=2, used: cpu=10" in told.one()
 
 
+def test_a_status_from_before_its_controller_ran_says_nothing(tmp_path):
+    where = cluster(tmp_path, cpu="10")
+    for status in ({}, None):
+        stale = deployment("etl", CPU, replicas=5, stored=True, status=status)
+        assert check(RULE, stale, state=where).is_clean
+    seen = {"stored": True, "status": {"observedGeneration": 1}}
+    told = check(RULE, deployment("etl", CPU, replicas=5, **seen), state=where)
+    assert "requested: cpu=10, used: cpu=10" in told.one()
+
+
+def test_at_the_end_of_an_update_what_was_made_is_in_the_usage(tmp_path):
+    where = cluster(tmp_path, cpu="10")
+    fresh = deployment("etl", CPU, replicas=5)
+    assert check(RULE, fresh, made=True, state=where).is_clean
+    more = deployment("etl", CPU, replicas=6)
+    assert "requested: cpu=2" in check(RULE, more, made=True, state=where).one()
+
+
 def test_requests_that_rise_are_growth_though_no_pod_is_new(tmp_path):
     where = cluster(tmp_path, cpu="4")
     running = {"stored": True, "status": {"replicas": 2}}

@@ -96,7 +96,7 @@ def imported(
     """
     metadata = {k: v for k, v in manifest["metadata"].items() if k in {"name", "namespace"}}
     bare = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata}
-    own = pulumi.ResourceOptions(import_=found, ignore_changes=["metadata", "spec"])
+    own = pulumi.ResourceOptions(import_=found, ignore_changes=["metadata", "spec", "status"])
     # None asks for what the API server shows.
     return made(name, {**bare, "spec": None}, pulumi.ResourceOptions.merge(opts, own))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import pulumi
 import pulumi_policy
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
@@ -76,7 +77,8 @@ def _judge(rule: Rule, found: Resources, config: Mapping[str, Any], *, report: R
     except (SettingsError, StateError) as error:
         report(f"nothing was judged: {error}", None)
         return
-    question = Question(plan=planned.read(found), settings=known, state=state)
+    made = not pulumi.runtime.is_dry_run()
+    question = Question(plan=planned.read(found), settings=known, state=state, made=made)
     _tell(rule, question, known, report=report)
 
 

@@ -16,11 +16,12 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """The input of a rule."""
+    """The input of a rule; `made` says that the update has been carried out already."""
 
     plan: Plan
     settings: Settings
     state: TreeState | None = None
+    made: bool = False
 
     def concerns(self, it: Planned) -> bool:
         """Whether an object is to be judged; one in an unknown namespace is."""

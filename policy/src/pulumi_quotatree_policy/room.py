@@ -2,7 +2,8 @@
 
 The engine is asked about the growth of each namespace, parents first, each on top of what was
 granted before it. How much of a workload runs already is what its own status says; and whatever
-that says, a namespace will hold at least what the program plans for it.
+that says, a namespace will hold at least what the program plans for it. At the end of an update
+everything is there, and only that remains to be asked.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class _Load:
 
     planned: Planned
     workload: Workload
+    made: bool
 
     def cost(self, scopes: ScopeSet, names: Sequence[str]) -> Resources:
         """Return what all of it costs."""
@@ -43,6 +45,8 @@ class _Load:
     def growth(self, scopes: ScopeSet, names: Sequence[str]) -> Resources:
         """Return what is not there yet."""
         whole = self.cost(scopes, names)
+        if self.made:
+            return EMPTY
         if not self.planned.exists:
             return whole
         pods, running = self.workload.pods, _running(self.planned, self.workload.pods)
@@ -65,7 +69,8 @@ def judge(question: Question) -> Iterator[Finding]:
         if it.namespace is None:
             yield from not_known(it, ["metadata.namespace"], "whether it fits")
         else:
-            by_namespace.setdefault(it.namespace, []).append(_Load(planned=it, workload=found))
+            load = _Load(planned=it, workload=found, made=question.made)
+            by_namespace.setdefault(it.namespace, []).append(load)
     for name in sorted(by_namespace, key=lambda it: cast.path(it)[::-1]):
         yield from _tree(name, by_namespace[name], cast)
         yield from _own_quotas(name, by_namespace[name], question)
@@ -112,9 +117,10 @@ def _running(it: Planned, pods: int) -> int:
         found = plain.part(it.obj, "status", key)
         if isinstance(found, int):
             return found
-    # Zero is left out of a status; kinds of others say it their own way.
-    known = it.kind[0] in {"", "apps", "batch"} and isinstance(it.obj.get("status"), Mapping)
-    return 0 if known and pods else pods
+    # A controller that has seen it leaves zero out; else the status is from before it ran, or of
+    # another kind, and what it led to is in the usage of the namespace.
+    seen = isinstance(plain.part(it.obj, "status", "observedGeneration"), int)
+    return 0 if seen else pods
 
 
 def _misplaced(question: Question, cast: Forecast) -> Iterator[Finding]:
