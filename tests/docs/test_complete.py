@@ -12,6 +12,7 @@ from tests.docs import pages
 from tools import reference
 
 from quotatree.cli import explain_report, plan_report
+from quotatree.cli.doctor import rules
 from quotatree.cli.main import COMMANDS, cli
 from quotatree.codec import quota_rules, treefile_rules, treefile_schema, workloads
 from quotatree.codec.desired import LABEL_APPLIED
@@ -144,7 +145,7 @@ def test_architecture_names_only_files_that_exist():
 
 
 def test_generated_pages_are_up_to_date():
-    for tool in ("tools.reference", "tools.diagrams"):
+    for tool in ("tools.reference", "tools.components_reference", "tools.diagrams"):
         command = [sys.executable, "-m", tool, "--check"]
         done = subprocess.run(command, check=False, cwd=pages.ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -153,3 +154,9 @@ def test_generated_pages_are_up_to_date():
 def test_the_schema_of_the_file_is_up_to_date():
     written = (pages.DOCS / "reference" / "quotatree.schema.json").read_text(encoding="utf-8")
     assert json.loads(written) == treefile_schema.schema(), "run: make docs"
+
+
+def test_every_finding_of_the_doctor_is_described():
+    described = page("how-to/doctor.md")
+    rows = [f"| `{rule.code}` | {rule.level.value} |" for rule in rules.RULES]
+    assert [row for row in rows if row not in described] == []

@@ -21,7 +21,16 @@ COMMANDS: Final = {
         "quotatree.cli.controller:controller_command",
         "Run the controller and its webhook.",
     ),
+    "doctor": (
+        "quotatree.cli.doctor.command:doctor",
+        "Look whether the installation is sound, and mend wrong counts.",
+    ),
     "explain": ("quotatree.cli.explain:explain", "Explain who refuses, and what would help."),
+    "import": (
+        "quotatree.cli.importing:import_command",
+        "Write quotatree.yaml from what other tools limit now.",
+    ),
+    "export": ("quotatree.cli.export:export", "Write the tree in the form of another tool."),
     "manifests": (
         "quotatree.cli.manifests:manifests_command",
         "Print everything that an installation needs.",
@@ -31,6 +40,10 @@ COMMANDS: Final = {
         "Show what applying quotatree.yaml would do, and whether it fits.",
     ),
     "sandbox": ("quotatree.cli.sandbox:sandbox", "Run a real control plane on loopback."),
+    "simulate": (
+        "quotatree.cli.simulate:simulate",
+        "Replay a trace of workloads against a tree.",
+    ),
     "tree": ("quotatree.cli.tree:tree", "Show the tree with its usage."),
     "uninstall": ("quotatree.cli.uninstall:uninstall", "Take quotatree out of the cluster."),
     "version": (

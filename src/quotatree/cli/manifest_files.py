@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from quotatree.cli import apply, options
+from quotatree.cli import mistakes, options
 from quotatree.codec import documents
 from quotatree.codec.documents import Manifest
 from quotatree.errors import InputError
@@ -57,4 +57,4 @@ def _objects(name: str) -> Iterator[Found]:
             case Manifest(body=body, line=line):
                 yield Found(body=body, place=Place(file=shown, line=line, column=1))
             case Problem():
-                raise InputError(apply.problem_line(shown, item))
+                raise InputError(mistakes.problem_line(shown, item))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from quotatree.engine.ledger import Ledger
@@ -30,6 +31,7 @@ class World:
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
         self._owned: dict[Namespace, set[Namespace]] = {}
+        self._named_as_owner: Counter[Uid] = Counter()
         self._cascaded: set[Uid] = set()
 
     # -- taking in ----------------------------------------------------------------------------
@@ -61,7 +63,8 @@ class World:
         if known is not None and known.resource_version > resource_version:
             return set()
         dirty = self._near(name) | set(self.ledger.forest.subtree(name))
-        if known is not None and known.terminating and self.cascades(name):
+        cascaded = known is not None and known.terminating and self.cascades(name)
+        if known is not None and cascaded and known.uid in self._named_as_owner:
             self._cascaded.add(known.uid)
         self.namespaces.pop(name, None)
         found = self.managed.pop(name, {})
@@ -90,6 +93,12 @@ class World:
         self, name: Namespace, old: ObservedNamespace | None, new: ObservedNamespace | None
     ) -> set[Namespace]:
         """Note which namespaces own `name`; returns those for which that is new."""
+        self._named_as_owner.update(_owner_uids(new))
+        for uid in _owner_uids(old):
+            self._named_as_owner[uid] -= 1
+            if not self._named_as_owner[uid]:
+                del self._named_as_owner[uid]
+                self._cascaded.discard(uid)
         before, after = _owners(old), _owners(new)
         if before == after:
             return set()
@@ -99,9 +108,6 @@ class World:
                 del self._owned[owner]
         for owner in after - before:
             self._owned.setdefault(owner, set()).add(name)
-        if self._cascaded:
-            seen = self.namespaces.values()
-            self._cascaded &= {owner.uid for one in seen for owner in one.owners}
         return before ^ after
 
     def see_managed(self, seen: ManagedQuota) -> set[Namespace]:
@@ -159,8 +165,28 @@ class World:
         return bool(node.declared or node.children or self.limits.quotas(name))
 
     def child_count(self, name: Namespace) -> int:
-        """Return how many existing namespaces name this one as their parent."""
+        """Return how many existing namespaces name this one as their parent.
+
+        Those that are being deleted count only until our finalizer stands on the parent: from then
+        on it can be deleted too, and waits for them. So whoever deletes a tree, children first,
+        never meets a count that was right a moment ago.
+        """
+        seen = self.namespaces.get(name)
+        if seen is not None and names.FINALIZER_PARENT in seen.finalizers:
+            return self.living_children(name)
         return sum(1 for _ in self._existing_children(name))
+
+    def living_children(self, name: Namespace) -> int:
+        """Return how many of them are not being deleted."""
+        return sum(1 for child in self._existing_children(name) if not child.terminating)
+
+    def awaits_children(self, name: Namespace) -> bool:
+        """Whether children of `name` are being deleted, which it is not to be gone before.
+
+        What they hold counts above it until they are gone. Nobody waits in a circle: the forest
+        cuts cycles.
+        """
+        return any(child.terminating for child in self._existing_children(name))
 
     def owned_children(self, name: Namespace) -> Iterator[ObservedNamespace]:
         """Yield the namespaces that have an ownerReference to `name`, wherever they lie now."""
@@ -228,6 +254,10 @@ def _owners(seen: ObservedNamespace | None) -> set[Namespace]:
     if seen is None:
         return set()
     return {Namespace(owner.name) for owner in seen.owners if owner.kind == "Namespace"}
+
+
+def _owner_uids(seen: ObservedNamespace | None) -> list[Uid]:
+    return [owner.uid for owner in seen.owners] if seen is not None else []
 
 
 def _permission(seen: ObservedNamespace) -> tuple[object, ...]:
