@@ -195,12 +195,25 @@ stored_specs = st.fixed_dictionaries(
 )
 
 
+def _stored(name, spec):
+    """A TreeQuota with everything that it may carry besides its spec."""
+    return {
+        "metadata": {
+            "namespace": "a",
+            "name": name,
+            "uid": f"uid-{name}",
+            "generation": 3,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {"quotatree.dev/applied": "org", "stage": "prod"},
+        },
+        "spec": spec,
+        "status": {"guaranteed": {"cpu": "1"}, "observedGeneration": 3},
+    }
+
+
 @given(st.lists(stored_specs, max_size=3))
 def test_what_is_remembered_of_any_stored_limit_is_what_it_asked_for(specs):
     """Else it would be written again and again."""
-    asked = tuple(
-        quotas.parse({"metadata": {"namespace": "a", "name": f"q{n}"}, "spec": spec}).asked
-        for n, spec in enumerate(specs)
-    )
+    asked = tuple(quotas.parse(_stored(f"q{n}", spec)).asked for n, spec in enumerate(specs))
     text = managed.limits_to_text(asked)
     assert managed.limits_from_text(Namespace("a"), text or "") == asked

@@ -47,8 +47,8 @@ class Quota:
 
     @property
     def asked(self) -> Quota:
-        """What somebody asked for, without what the controller answered."""
-        return replace(self, generation=0, granted=EMPTY, status=None)
+        """What somebody asked for, without who wrote it and what the controller answered."""
+        return replace(self, generation=0, granted=EMPTY, applied="", status=None)
 
 
 CONDITION_TYPES: Final = frozenset({"Ready", "Exceeded", "GuaranteeGranted", "LooserThanAncestor"})
