@@ -97,6 +97,12 @@ def quota_of(observed, namespace):
             lambda o: changed(o, "team", epoch=0), "quota-differs", "its epoch is 0", id="no fence"
         ),
         pytest.param(
+            lambda o: changed(o, "team", limits=()),
+            "quota-differs",
+            "quotatree.dev/limits is not what its TreeQuotas say",
+            id="it has forgotten its limits",
+        ),
+        pytest.param(
             lambda o: changed(o, "team", ready=False),
             "quota-differs",
             "not marked ready",
