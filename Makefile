@@ -8,17 +8,22 @@ UV := $(shell command -v uv 2>/dev/null || echo build/uv/bin/uv)
 BIN := .venv/bin
 PY := $(BIN)/python
 READY := .venv/.ready
+# The components and Pulumi's packages: 270 MB that the core does not need.
+WHOLE := build/components
+WHOLE_PY := $(WHOLE)/bin/python
+WHOLE_READY := $(WHOLE)/.ready
 
 # Test processes at the same time; 0 is one process that shows each test as it runs.
 WORKERS ?= 2
 CLUSTER_WORKERS ?= 0
+PULUMI_WORKERS ?= 0
 # `make soak` goes through the cluster tests on this minor version too.
 SECOND_KUBERNETES ?= 1.35.4
 
 PYTEST := $(PY) -m pytest -q
-GENERATED := tools.reference tools.diagrams tools.write_schema
+GENERATED := tools.reference tools.components_reference tools.diagrams tools.write_schema
 
-.PHONY: help setup control-plane check fix unit components cluster test demo bench soak docs clean
+.PHONY: help setup control-plane pulumi-engine check fix unit components cluster pulumi test demo bench soak docs schema clean
 
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' \
@@ -38,9 +43,18 @@ $(READY): pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --frozen
 	@touch $(READY)
 
+$(WHOLE_READY): components/pyproject.toml policy/pyproject.toml $(READY)
+	@echo "==> installing the components and Pulumi's packages into $(WHOLE)"
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(WHOLE) $(UV) sync --quiet --frozen --all-packages
+	@touch $(WHOLE_READY)
+
 control-plane: $(READY) ## Get etcd and Kubernetes (with an empty cache: download, or build with Go).
 	@echo "==> control plane"
 	@$(PY) -m tools.control_plane
+
+pulumi-engine: $(READY) ## Get Pulumi: an installed one is used, else it is built once with Go.
+	@echo "==> pulumi engine"
+	@$(PY) -m tools.pulumi_engine
 
 check: $(READY) ## Format, lint, types, import contracts, documentation, generated files.
 	@echo "==> check"
@@ -58,31 +72,42 @@ fix: $(READY) ## Format, repair what ruff can, write generated files again.
 docs: $(READY) ## Write the generated parts of the documentation again.
 	@for tool in $(GENERATED); do $(PY) -m $$tool || exit 1; done
 
+schema: $(WHOLE_READY) ## Write the components' schema for other languages again.
+	@$(WHOLE_PY) -m tools.pulumi_schema
+	@$(PY) -m tools.components_reference
+
 unit: $(READY) ## Tests without a cluster: units, laws, services in-process.
 	@echo "==> unit, properties, service"
 	@$(PYTEST) -n $(WORKERS) tests/unit tests/properties tests/service
 
-components: $(READY) ## Tests of pulumi-quotatree, with a recording monitor in place of the engine.
+components: $(WHOLE_READY) ## Tests of the Pulumi components and the policy pack, without the engine.
 	@echo "==> components"
-	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/build/components $(UV) sync --quiet --frozen --all-packages
-	@cd components && ../build/components/bin/mypy && ../build/components/bin/lint-imports --no-logo
-	@cd components && ../build/components/bin/python -m pytest -q
+	@for part in components policy; do \
+		(cd $$part && ../$(WHOLE)/bin/mypy && ../$(WHOLE)/bin/lint-imports --no-logo \
+			&& ../$(WHOLE_PY) -m pytest -q) || exit 1; \
+	done
 
 cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
 	@$(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
 
-test: check unit components cluster ## Everything: check, unit, components, cluster.
+pulumi: control-plane pulumi-engine $(WHOLE_READY) ## Programs on Pulumi's real engine and a real API server, in short form.
+	@echo "==> pulumi"
+	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
+
+test: check unit components cluster pulumi ## Everything: check, unit, components, cluster, pulumi.
 
 demo: control-plane ## Boot, install, apply the example, replay a GPU trace, show the tree.
 	@$(PY) examples/ai-pipeline/demo.py
 
-bench: control-plane ## Compare with native ResourceQuota; a table and a JSON file.
+bench: control-plane pulumi-engine $(WHOLE_READY) ## Compare with native ResourceQuota, and time a large Pulumi program; tables and JSON.
 	@$(PY) -m bench
+	@$(WHOLE_PY) -m bench.program
 
-soak: control-plane ## All rounds of the cluster tests, then once more on another Kubernetes.
+soak: control-plane pulumi-engine $(WHOLE_READY) ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"
 	@QUOTATREE_SOAK=1 $(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
+	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) tests/pulumi
 	@echo "==> cluster, Kubernetes $(SECOND_KUBERNETES)"
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) $(PY) -m tools.control_plane
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) \

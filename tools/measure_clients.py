@@ -10,7 +10,7 @@ patch. On a busy machine trust the CPU times.
 Optional dependencies, none of them quotatree's own apart from aiohttp and orjson:
 
     uv run --with lightkube --with kr8s --with kubernetes --with kubernetes-asyncio --with httpx2 \
-        tools/measure_clients.py
+        python -m tools.measure_clients
 
 Clients that are not installed are left out. `--json FILE` writes the figures, `--objects N` and
 `--rounds N` change the size; of several rounds the median counts.
@@ -31,7 +31,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-import client_adapters
+from tools import client_adapters
 
 PATCHES: Final = 500
 RESOURCES: Final = ("cpu", "memory", "pods", "requests.nvidia.com/gpu", "requests.storage")
@@ -198,7 +198,7 @@ async def _measure(client: client_adapters.Adapter) -> Figures:
 def run_all(objects: int, rounds: int) -> dict[str, Figures]:
     """Return the median figures of each client that is installed; rounds alternate."""
     server = subprocess.Popen(
-        [sys.executable, __file__, "--serve", "--objects", str(objects)],
+        [sys.executable, "-m", "tools.measure_clients", "--serve", "--objects", str(objects)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -223,7 +223,10 @@ def run_all(objects: int, rounds: int) -> dict[str, Figures]:
 
 def _in_process(name: str, url: str, objects: int) -> Figures | None:
     done = subprocess.run(
-        [sys.executable, __file__, "--one", name, "--url", url, "--objects", str(objects)],
+        [
+            *(sys.executable, "-m", "tools.measure_clients"),
+            *("--one", name, "--url", url, "--objects", str(objects)),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -1,9 +1,12 @@
-"""Pulumi's engine and Kubernetes provider: those of this machine, else built once with Go.
+"""Pulumi's engine, Kubernetes provider and YAML: those of this machine, else built once with Go.
 
-`uv run python -m tools.pulumi_engine` prints the directory of the two programs. Where `pulumi` is
-on the PATH, that one is used and nothing is built. Elsewhere both are built from their Go modules
-into the user's cache: 6 and 12 minutes on 2 idle cores, 9 GB in Go's own caches while it lasts
-(deletable afterwards), 282 MB that stay. An interrupted build goes on where it was.
+`uv run python -m tools.pulumi_engine` prints the directory of the programs. Where `pulumi` is on
+the PATH, that one is used and nothing is built. Elsewhere they are built from their Go modules into
+the user's cache: 6, 12 and 3 minutes on 2 idle cores, 9 GB in Go's own caches while it lasts
+(deletable afterwards), 315 MB that stay. An interrupted build goes on where it was.
+
+Pulumi's hosts for Python, TypeScript and Go are modules that no registry serves. `pulumi_host.py`
+stands in for the first; programs in the other two cannot be run there.
 
 To try an example by hand, with a state of its own in `build/pulumi`:
 
@@ -31,12 +34,14 @@ from quotatree.sandbox.locations import Locations
 
 CLI_VERSION: Final = "3.259.0"
 PROVIDER_VERSION: Final = "4.25.0"
+YAML_VERSION: Final = "1.25.0"
 KIT: Final = f"{CLI_VERSION}-{PROVIDER_VERSION}"
 CLI: Final = "pulumi"
 PROVIDER: Final = "pulumi-resource-kubernetes"
+YAML: Final = "pulumi-language-yaml"
 HOST: Final = Path(__file__).with_name("pulumi_host.py")
 
-_MODULES: Final = Path(__file__).with_name("pulumi_engine")
+_MODULES: Final = Path(__file__).with_name("pulumi_gomod")
 _PROVIDER_MODULE: Final = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _EMBEDDED: Final = ("schema.json", "terraform-mapping.json")
 _INSTALL: Final = "https://www.pulumi.com/docs/iac/download-install/"
@@ -77,6 +82,14 @@ PARTS: Final = (
         version_variable=f"{_PROVIDER_MODULE}/pkg/version.Version",
         version=PROVIDER_VERSION,
         usual="about 12 min",
+    ),
+    Part(
+        name=YAML,
+        module="yaml",
+        package="github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+        version_variable="github.com/pulumi/pulumi-yaml/pkg/version.Version",
+        version=f"v{YAML_VERSION}",
+        usual="about 3 min",
     ),
 )
 

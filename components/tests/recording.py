@@ -38,20 +38,23 @@ def _name(urn: str) -> str:
 
 
 class _Echo(mocks.Mocks):
-    """Every resource becomes what was asked for."""
+    """Every resource becomes what was asked for; what is imported shows what there is."""
+
+    def __init__(self, live: dict[str, dict[str, Any]] | None = None) -> None:
+        self.live = live or {}
 
     def call(self, args):
         raise AssertionError(f"no component calls a function: {args.token}")
 
     def new_resource(self, args):
-        return args.resource_id or f"{args.name}-id", args.inputs
+        return args.resource_id or f"{args.name}-id", self.live.get(args.resource_id, args.inputs)
 
 
 class Recorder(mocks.MockMonitor):
     """Plain mocks hide parent, dependencies and options; here they are kept."""
 
-    def __init__(self) -> None:
-        super().__init__(_Echo())
+    def __init__(self, live: dict[str, dict[str, Any]] | None = None) -> None:
+        super().__init__(_Echo(live))
         self.found: list[Registered] = []
         self.outputs: dict[str, dict[str, Any]] = {}
         self.absent: set[str] = set()
@@ -147,9 +150,18 @@ def _own_loop() -> Iterator[None]:
         asyncio.set_event_loop(None)
 
 
-def run(program: Callable[[], Any], *, preview: bool = False, absent: tuple[str, ...] = ()) -> Ran:
-    """Run a program without an engine; `result` is what it returns, Outputs resolved."""
-    monitor = Recorder()
+def run(
+    program: Callable[[], Any],
+    *,
+    preview: bool = False,
+    absent: tuple[str, ...] = (),
+    live: dict[str, dict[str, Any]] | None = None,
+) -> Ran:
+    """Run a program without an engine; `result` is what it returns, Outputs resolved.
+
+    `live` is what the cluster shows of objects that are imported, by their id.
+    """
+    monitor = Recorder(live)
     monitor.absent |= set(absent)
     logger = logging.Logger("program")
     kept = _Kept()

@@ -1,5 +1,7 @@
 """The examples run, without an engine, and register what they say."""
 
+import json
+import re
 import runpy
 from pathlib import Path
 
@@ -8,8 +10,11 @@ import yaml
 from pulumi.runtime import settings
 from recording import run
 
+from pulumi_quotatree import QuotaTree
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PROGRAMS = ["namespace-quota", "namespace-quota-full", "quota-tree"]
+PROGRAMS = ["namespace-quota", "namespace-quota-full", "quota-tree", "quota-tree-yaml"]
+SCHEMA = json.loads((EXAMPLES.parent / "components/schema.json").read_text(encoding="utf-8"))
 
 
 def example(name):
@@ -65,6 +70,64 @@ def test_the_tree_holds_the_pipeline():
     }
     assert ran["ai-pipeline-namespace"].metadata["labels"] == {"quotatree.dev/parent": "vision"}
     assert ran.warnings == []
+
+
+def test_the_repository_for_ci_makes_its_tree_from_the_file(monkeypatch):
+    monkeypatch.chdir(EXAMPLES / "cicd")
+    ran = example("cicd")
+    assert ran.result["namespaces"]["acme/acme-vision"] == "acme-vision"
+    assert ran["training"].metadata["namespace"] == "acme-nightly"
+    assert ran.warnings == []
+
+
+def test_a_run_of_a_pipeline_is_a_namespace_and_jobs_one_after_the_other():
+    given = runpy.run_path(str(EXAMPLES / "pipeline-run" / "run.py"))
+    asked = given["Run"](
+        team="vision", name="resnet-42", image="i", gpus=2, shards=4, retries=2, minutes=60
+    )
+    ran = run(given["program"](asked))
+    hard = ran["place-quota"].inputs["spec"]["hard"]
+    assert hard["requests.nvidia.com/gpu"] == "8"
+    assert hard["pods"] == "6"
+    assert ran["place-namespace"].metadata["labels"] == {"quotatree.dev/parent": "vision"}
+    assert ran["train"].needs >= {"prepare"}
+    assert ran["evaluate"].needs >= {"train"}
+    assert {ran[name].metadata["namespace"] for name in ("prepare", "train", "evaluate")} == {
+        "resnet-42"
+    }
+
+
+def _known(fields, given):
+    """Return the keys of YAML that the schema does not know, at any depth."""
+    unknown = [key for key in given if key not in fields]
+    for key in set(given) & set(fields):
+        reference = fields[key].get("additionalProperties", {}).get("$ref", "")
+        inner = SCHEMA["types"].get(reference.rpartition("/")[2])
+        if inner:
+            for node in given[key].values():
+                unknown += _known(inner["properties"], node or {})
+    return unknown
+
+
+def test_the_tree_in_yaml_is_the_one_in_python():
+    project = yaml.safe_load((EXAMPLES / "quota-tree-yaml" / "Pulumi.yaml").read_text())
+    for found in project["resources"].values():
+        token = found["type"].replace(":", ":index:")
+        fields = SCHEMA["resources"][token]["inputProperties"]
+        assert _known(fields, found["properties"]) == []
+    tree = project["resources"]["research"]["properties"]["tree"]
+    ran = run(lambda: QuotaTree("research", {"tree": tree}).namespaces)
+    quotas = {it.name: it.inputs["spec"] for it in ran.monitor.of_type("TreeQuota")}
+    python = example("quota-tree").monitor.of_type("TreeQuota")
+    assert quotas == {it.name: it.inputs["spec"] for it in python if it.name in quotas}
+    assert len(quotas) == 3
+
+
+def test_the_provider_of_the_yaml_program_is_named_like_the_package():
+    project = yaml.safe_load((EXAMPLES / "quota-tree-yaml" / "Pulumi.yaml").read_text())
+    (plugin,) = project["plugins"]["providers"]
+    assert plugin["name"] == SCHEMA["name"]
+    assert re.fullmatch(r"\.\./\.\./components", plugin["path"])
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -106,6 +106,11 @@ def test_a_bad_amount_is_told_as_soon_as_it_is_known(value, want, preview):
         run(program, preview=preview)
 
 
+def test_amounts_that_turn_out_to_be_nothing_at_all_are_told():
+    with pytest.raises(TreeError, match=r"tree\.org\.hard: must be a map.*is nothing"):
+        run(tree(lambda: {"hard": pulumi.Output.from_input(None)}))
+
+
 def test_a_guarantee_that_turns_out_not_to_fit_is_told():
     node = lambda: {  # noqa: E731
         "hard": {"cpu": later("10")},
@@ -120,7 +125,7 @@ def test_a_limit_that_turns_out_never_to_bite_is_told_once():
         "hard": {"cpu": later("10")},
         "children": {"a": {"hard": {"cpu": "11"}}, "b": {"hard": {"cpu": later("1", "b")}}},
     }
-    ran = run(tree(node))
+    ran = run(tree(node, strict=lambda: False))
     assert len(ran.warnings) == 1
     assert 'tree.org.children.a.hard["cpu"]' in ran.warnings[0]
 

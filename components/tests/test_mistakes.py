@@ -86,7 +86,7 @@ TREES = {
         },
         'tree.org.hard["cpu"]: guarantees of 5 do not fit into 4; a keeps 5',
     ),
-    "a child beyond its parent, strictly": (
+    "a child beyond its parent": (
         lambda: {
             "tree": {
                 "org": {
@@ -94,7 +94,6 @@ TREES = {
                     "children": {"vision": {"hard": {"cpu": "20"}}},
                 }
             },
-            "strict": True,
         },
         (
             f'{VISION}.hard["cpu"]: 20 is more than the 10 of org above it; the tightest wins '
@@ -158,6 +157,13 @@ TREES = {
     "a quota without a name": (
         lambda: node(quotas=[{"hard": {"pods": "1"}}]),
         f"{VISION}.quotas[0].name: is missing",
+    ),
+    "a tree that is an Output": (
+        lambda: {"tree": out({"org": None})},
+        (
+            'QuotaTree "lab": tree: is an Output, and has to be known when the program starts '
+            "(amounts, labels and annotations may be Outputs, what the tree looks like may not)"
+        ),
     ),
     "a node that is an Output": (
         lambda: {"tree": {"org": out({})}},
@@ -384,9 +390,9 @@ def test_the_error_ends_a_program_without_a_stack_trace():
 # -- warnings -------------------------------------------------------------------------------
 
 
-def test_a_child_beyond_its_parent_is_a_warning():
+def test_a_child_beyond_its_parent_can_be_a_warning():
     tree = {"org": {"hard": {"cpu": "10"}, "children": {"vision": {"hard": {"cpu": "20"}}}}}
-    ran = run(lambda: QuotaTree("lab", {"tree": tree}))
+    ran = run(lambda: QuotaTree("lab", {"tree": tree, "strict": False}))
     assert ran.warnings == [
         (
             'tree.org.children.vision.hard["cpu"]: 20 is more than the 10 of org above it; '

@@ -19,6 +19,11 @@ def schema():
     return json.loads(ComponentProvider(components, "pulumi-quotatree").schema)
 
 
+def test_the_written_schema_is_the_analyzed_one(schema):
+    written = json.loads((ROOT / "schema.json").read_text(encoding="utf-8"))
+    assert written == schema, "run: make schema"
+
+
 def test_the_components_are_found(schema):
     assert set(schema["resources"]) == {
         "pulumi-quotatree:index:PipelineNamespace",

@@ -88,6 +88,9 @@ tree:
 CRD = "lab-needs-quotatree-installed"
 
 
+MADE_BY = "quotatree.dev/made-by"
+
+
 def made(args=None, **options):
     def program():
         return QuotaTree("lab", args or {"tree": NESTED}, pulumi.ResourceOptions(**options))
@@ -141,15 +144,14 @@ def test_scoped_quotas_keep_their_names():
 
 
 def test_a_namespace_without_a_quota_is_awaited_by_its_label():
-    annotations = made()["lab-scratch"].metadata["annotations"]
-    assert annotations == {
-        "pulumi.com/waitFor": "jsonpath={.metadata.labels['quotatree.dev/enforced']}=true"
-    }
+    wait = made()["lab-scratch"].metadata["annotations"]["pulumi.com/waitFor"]
+    assert wait == "jsonpath={.metadata.labels['quotatree.dev/enforced']}=true"
 
 
 def test_a_namespace_with_a_quota_is_not_awaited_itself():
     assert made()["lab-vision"].metadata["annotations"] == {
-        "quotatree.dev/allow-cascading-deletion": "true"
+        "quotatree.dev/allow-cascading-deletion": "true",
+        MADE_BY: "project/stack/lab-vision",
     }
 
 
@@ -273,6 +275,7 @@ def test_roots_wait_for_a_parent_that_is_an_output():
 def test_an_adopted_namespace_is_patched_and_must_exist():
     ran = made({"tree": NESTED, "adopt": ["vision"]})
     patch = ran["lab-vision"]
+    assert MADE_BY not in patch.metadata["annotations"]
     assert patch.type == "kubernetes:core/v1:NamespacePatch"
     assert patch.inputs["kind"] == "Namespace"
     assert patch.needs == {"lab-org.quota", "lab-vision-must-exist-to-be-adopted"}
@@ -287,6 +290,12 @@ def test_an_adopted_namespace_is_patched_and_must_exist():
 
 def test_nothing_is_adopted_unless_asked_for():
     assert made().monitor.names("Patch") == []
+
+
+def test_a_namespace_says_who_made_it_and_that_stays():
+    note = made()["lab-org"]
+    assert note.metadata["annotations"] == {MADE_BY: "project/stack/lab-org"}
+    assert list(note.request.ignoreChanges) == [f'metadata.annotations["{MADE_BY}"]']
 
 
 def test_an_adopted_namespace_that_is_absent_stops_the_program():
@@ -395,6 +404,7 @@ def test_no_field_of_the_controller_is_ever_named():
             "quotatree.dev/parent",
             "quotatree.dev/lifecycle",
             "quotatree.dev/allow-cascading-deletion",
+            MADE_BY,
         }
     for quota in ran.monitor.of_type(":TreeQuota"):
         assert set(quota.inputs) == {"apiVersion", "kind", "metadata", "spec"}

@@ -134,6 +134,23 @@ def test_a_dry_run_changes_nothing(run, ask):
     assert ask("find", paths.NAMESPACES, "dry") is None
 
 
+def test_a_live_tree_is_exported_as_the_file_that_made_it(run, kubeconfig):
+    file = (
+        f"{HEAD}  org:\n    hard: {{cpu: 5}}\n    labels: {{stage: prod}}\n"
+        "    annotations: {owner: ann}\n    children:\n"
+        "      org-a: {quotas: [{name: best, hard: {pods: 1}, scopes: [BestEffort]}]}\n"
+        "      org-b: {guaranteed: {cpu: 1}}\n"
+    )
+    assert run("apply", "-f", "-", stdin=file).exit_code == 0
+    export = ["export", "pulumi"]
+    live = CliRunner().invoke(main.cli, [*export, "org", "--kubeconfig", kubeconfig])
+    written = CliRunner().invoke(main.cli, [*export, "-f", "-"], input=file)
+    assert live.exit_code == 0, live.stderr
+    assert live.stdout == written.stdout
+    part = CliRunner().invoke(main.cli, [*export, "org-a", "--kubeconfig", kubeconfig])
+    assert '"parent": "org"' in part.stdout
+
+
 def test_the_tree_shows_what_is_used(run, ask):
     run("apply", "-f", "-", stdin=tree_of("shown", "shown-a", "shown-b"))
     for number in range(3):

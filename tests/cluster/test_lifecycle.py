@@ -1,6 +1,7 @@
 """Every change of a tree ends right without help: seen from outside, on a real API server."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from tests.cluster.lifecycle_fixtures import (
     claim,
     condition,
     decided,
+    deletable,
     enforced,
     events,
     fill,
@@ -172,6 +174,33 @@ async def test_a_parent_is_deleted_only_with_permission_and_can_come_back(client
     assert (await tree_labels(client, a))[org] == "2"
     await status(client, org, that=lambda s: s["used"] == {"pods": "5"})
     assert not (await grow(client, a, "a4")).admitted
+
+
+@pytest.mark.parametrize("run", range(20 if os.environ.get("QUOTATREE_SOAK") else 3))
+async def test_a_tree_is_deleted_children_first_without_a_pause(client, run):
+    tree = await plant(client, "org: pods 5 > team > a; team > b; org > c")
+    for names_of_a_level in (("a", "b", "c"), ("team",), ("org",)):
+        level = [tree[name] for name in names_of_a_level]
+        whys = [await said(client.delete(paths.NAMESPACES, name)) for name in level]
+        assert whys == [""] * len(level)
+        for name in level:
+            await gone(client, name)
+
+
+async def test_a_parent_waits_for_children_that_go_before_it(client):
+    tree = await plant(client, "org: pods 5, persistentvolumeclaims 5 > team > a")
+    org, team, a = tree["org"], tree["team"], tree["a"]
+    await client.create(paths.CLAIMS, stubborn(claim("stays")), namespace=a)
+    await client.delete(paths.NAMESPACES, a)
+    await deletable(client, team)
+    await asyncio.sleep(2)
+    assert (await metadata(client, team))["deletionTimestamp"]
+    found = await status(client, org, that=lambda s: "used" in s)
+    assert found["used"]["persistentvolumeclaims"] == "1"
+    await client.patch(paths.CLAIMS, "stays", body={"metadata": {"finalizers": None}}, namespace=a)
+    await gone(client, a)
+    await gone(client, team)
+    await status(client, org, that=lambda s: s["used"]["persistentvolumeclaims"] == "0")
 
 
 async def test_no_order_of_moves_makes_a_cycle(client):

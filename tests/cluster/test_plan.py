@@ -243,6 +243,26 @@ def test_what_others_set_is_kept_or_in_conflict_as_apply_has_it(run: Run, ask: A
     assert run("plan", "--force-conflicts", "-f", "-", stdin=fight).exit_code == 0
 
 
+def test_what_runs_in_an_adopted_namespace_is_counted_from_its_objects(run: Run, ask: Ask) -> None:
+    ask("create", paths.NAMESPACES, {"metadata": {"name": "adopted"}})
+    for number in range(3):
+        ask("create", paths.SECRETS, {"metadata": {"name": f"s{number}"}}, namespace="adopted")
+        container = {"name": "c", "image": "none.invalid/x", "resources": {"requests": {"cpu": 2}}}
+        body = {"metadata": {"name": f"p{number}"}, "spec": {"containers": [container]}}
+        ask("create", paths.PODS, body, namespace="adopted")
+    hard = "{cpu: 5, count/secrets: 4, count/widgets.example.com: 1}"
+    wanted = f"{HEAD}  adopter: {{hard: {hard}, children: {{adopted: }}}}\n"
+    document = json.loads(run("plan", "-o", "json", "-f", "-", stdin=wanted).stdout)
+    (root,) = (n for n in document["nodes"] if n["namespace"] == "adopter")
+    used = {row["resource"]: (row["used"], row["over"]) for row in root["resources"]}
+    assert used["cpu"] == ("6", "1")
+    assert used["count/secrets"] == ("3", "0")
+    codes = {f["code"]: f["message"] for f in document["findings"]}
+    assert "over-hard" in codes
+    assert "widgets" in codes["usage-not-measured"]
+    assert "cpu" not in codes["usage-not-measured"]
+
+
 def test_devices_are_held_against_what_nodes_and_device_classes_offer(run: Run, ask: Ask) -> None:
     ask(
         "create",

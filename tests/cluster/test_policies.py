@@ -243,6 +243,26 @@ async def test_a_parent_that_allows_it_is_deleted(people: People) -> None:
     await people.admin.delete(NAMESPACES, name)
 
 
+async def test_who_made_a_namespace_is_said_at_its_creation_only(people: People) -> None:
+    name, note = f"made-{RUN}", "quotatree.dev/made-by"
+    await people.admin.create(NAMESPACES, namespace(name, annotations={note: "one"}))
+
+    async def applied(by: str) -> str:
+        body = namespace(name, annotations={note: by})
+        return await refused(people.admin.apply(body, field_manager=by, force=True, dry_run=True))
+
+    assert await applied("one") == ""
+    assert f"namespace {name} exists already, made by one" in await applied("two")
+    assert "exists already" in await refused(
+        people.admin.patch(NAMESPACES, name, body=annotated("annotations", note, value=None))
+    )
+    bare = f"bare-{RUN}"
+    await people.admin.create(NAMESPACES, namespace(bare))
+    assert f"namespace {bare} exists already; " in await refused(
+        people.admin.patch(NAMESPACES, bare, body=annotated("annotations", note, value="two"))
+    )
+
+
 async def test_the_controllers_requests_have_a_level_of_their_own(people: People) -> None:
     found = await people.admin.get(paths.FLOW_SCHEMAS, deployment.FLOW)
     assert found["spec"]["priorityLevelConfiguration"]["name"] == deployment.FLOW

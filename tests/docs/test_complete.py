@@ -145,7 +145,7 @@ def test_architecture_names_only_files_that_exist():
 
 
 def test_generated_pages_are_up_to_date():
-    for tool in ("tools.reference", "tools.diagrams"):
+    for tool in ("tools.reference", "tools.components_reference", "tools.diagrams"):
         command = [sys.executable, "-m", tool, "--check"]
         done = subprocess.run(command, check=False, cwd=pages.ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

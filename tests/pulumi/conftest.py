@@ -47,6 +47,16 @@ def sandbox() -> Iterator[control_plane.SandboxState]:
 
 
 @pytest.fixture(scope="session")
+def bare() -> Iterator[control_plane.SandboxState]:
+    """A control plane without quotatree; who installs it there takes it away again."""
+    name = f"pulumi-{os.getpid()}-bare"
+    try:
+        yield control_plane.up(control_plane.Settings(name=name))
+    finally:
+        control_plane.down(name, purge=True)
+
+
+@pytest.fixture(scope="session")
 def ground(sandbox: control_plane.SandboxState) -> Iterator[Ground]:
     """The cluster as its administrator sees and changes it."""
     ground = Ground(sandbox.kubeconfig)

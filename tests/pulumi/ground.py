@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -163,6 +163,48 @@ class Census:
         self.now = Counter(living.values())
         self.peak |= self.now
         self._ready.set()
+
+
+class Kubelet:
+    """Ends each pod some time after it was seen: there are no nodes here that would run it."""
+
+    def __init__(self, ground: Ground, *, seconds: float, ends: str = "Succeeded") -> None:
+        self._ground = ground
+        self._seconds = seconds
+        self._ends = ends
+        self._working: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._working = self._ground.begin(self._work())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._working
+        self._working.cancel()
+
+    async def _work(self) -> None:
+        client = self._ground.client
+        seen: dict[str, float] = {}
+        while True:
+            pods, _ = await client.list_all(paths.PODS)
+            for found in pods:
+                uid, namespace = _identity(found)
+                due = seen.setdefault(uid, time.monotonic() + self._seconds)
+                if found["status"].get("phase") == "Pending" and time.monotonic() > due:
+                    await self._end(found["metadata"]["name"], namespace)
+            await asyncio.sleep(0.1)
+
+    async def _end(self, name: str, namespace: str) -> None:
+        body = {"status": {"phase": self._ends}}
+        with suppress(refusal.RefusedError):  # It was deleted meanwhile.
+            await self._ground.client.patch(
+                paths.PODS, name, body=body, namespace=namespace, subresource="status"
+            )
 
 
 def _identity(found: Mapping[str, Any]) -> tuple[str, str]:

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.pulumi.ground import Ground
 from tests.pulumi.workshop import PROGRAMS, Workshop
-from tools import pulumi_engine
 
-from quotatree import sandbox as control_plane
 from quotatree.cluster import paths
+from quotatree.sandbox import SandboxState
 
 pytestmark = pytest.mark.pulumi
 
 ONE = PROGRAMS / "one-node"
 
 
+@pytest.mark.parametrize("command", ["preview", "up"])
 def test_a_namespace_that_exists_is_not_taken(
-    workshop: Workshop, ground: Ground, *, engine: pulumi_engine.Engine
+    workshop: Workshop, ground: Ground, *, command: str
 ) -> None:
-    if engine.built:
-        pytest.skip("provider 4.25.0 takes what exists; 4.29 and later refuse")
-    ground.plant({"taken": ("", {})})
-    stack = workshop.stack(ONE, config={"namespace": "taken"})
-    (said,) = stack.errors("up")
-    assert "taken" in said
-    assert "already exists" in said
+    name = f"taken-{command}"
+    ground.plant({name: ("", {})})
+    before = ground.get(paths.NAMESPACES, name)
+    stack = workshop.stack(ONE, config={"namespace": name})
+    (said,) = stack.errors(command)
+    assert f"tree-{name}" in said
+    assert re.search(f"namespace {name} exists already|{name}.* already exists", said)
     assert [urn for urn in stack.resources if "core/v1" in urn] == []
+    stack.destroy()
+    assert ground.get(paths.NAMESPACES, name) == before
+
+
+def test_a_namespace_of_another_stack_is_not_taken(workshop: Workshop, ground: Ground) -> None:
+    first, second = (workshop.stack(ONE, n, config={"namespace": "mine"}) for n in ("one", "two"))
+    first.run("up")
+    (said,) = second.errors("up")
+    assert "namespace mine exists already, made by one-node/one/tree-mine" in said
+    second.run("destroy")
+    assert ground.enforced("mine")
+    first.run("destroy")
+    assert not ground.exists("mine")
+
+
+def test_what_an_interrupted_run_made_is_its_own(workshop: Workshop, ground: Ground) -> None:
+    """The engine died between the creation and its record: the next `up` takes it up again."""
+    stack = workshop.stack(ONE, config={"namespace": "orphaned"})
+    note = {"quotatree.dev/made-by": f"one-node/{stack.name}/tree-orphaned"}
+    manifest = {"apiVersion": "v1", "kind": "Namespace"}
+    metadata = {"name": "orphaned", "annotations": note}
+    ground.begin(ground.client.apply(manifest | {"metadata": metadata}, force=True)).result()
+    stack.run("up")
+    assert ground.enforced("orphaned")
+    stack.run("destroy")
+    assert not ground.exists("orphaned")
 
 
 def test_a_namespace_is_adopted_on_request_and_stays(workshop: Workshop, ground: Ground) -> None:
@@ -52,20 +76,10 @@ def test_what_does_not_exist_is_not_adopted(workshop: Workshop, ground: Ground) 
     assert "'missing' does not exist" in said
 
 
-@pytest.fixture(scope="module")
-def bare() -> Iterator[Path]:
-    """A control plane without quotatree."""
-    name = f"pulumi-{os.getpid()}-bare"
-    try:
-        yield control_plane.up(control_plane.Settings(name=name)).kubeconfig
-    finally:
-        control_plane.down(name, purge=True)
-
-
 def test_a_cluster_without_quotatree_is_told_at_preview(
-    workshop: Workshop, bare: Path, *, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, bare: SandboxState, *, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(bare))
+    monkeypatch.setenv("KUBECONFIG", str(bare.kubeconfig))
     stack = workshop.stack(ONE, config={"namespace": "never"})
     began = time.monotonic()
     (said,) = stack.errors("preview")

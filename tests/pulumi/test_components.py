@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from quotatree.cluster import paths
 pytestmark = pytest.mark.pulumi
 
 TREE = PROGRAMS / "team"
+CHAIN = PROGRAMS / "chain"
+RUNS = range(20 if os.environ.get("QUOTATREE_SOAK") else 2)
 
 
 def spaces(prefix: str) -> list[str]:
@@ -70,6 +73,42 @@ def together(stacks: dict[str, Stack], command: str) -> None:
 def kept_by_root(ground: Ground) -> str:
     status: dict[str, Any] = ground.get(paths.TREE_QUOTAS, "limit", "shared-root")["status"]
     return str(status.get("charged", {}).get("cpu", "0"))
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_deep_tree_without_limits_of_its_own_goes_at_the_first_try(
+    workshop: Workshop, ground: Ground, *, run: int
+) -> None:
+    """The cluster refuses to delete a parent; a count of children that lags must not stop this."""
+    prefix = f"deep{run}"
+    stack = workshop.stack(CHAIN, config={"prefix": prefix})
+    assert stack.up()["create"] == 12  # 9 namespaces, a TreeQuota, the component and the stack
+    stack.destroy()
+    assert stack.resources == []
+    left = [it["metadata"]["name"] for it in ground.list(paths.NAMESPACES)]
+    assert [name for name in left if name.startswith(prefix)] == []
+
+
+def test_what_the_controller_writes_is_never_the_programs_affair(
+    workshop: Workshop, ground: Ground
+) -> None:
+    """Refresh takes the live objects into the state; the next change must not fight over them."""
+    stack = workshop.stack(TREE, config={"prefix": "calm"})
+    stack.up()
+    ground.until(lambda: "calm-vision.tree.quotatree.dev/depth" in labels(ground), "labels stand")
+    stack.refresh()
+    assert set(stack.up()) == {"same", "read"}
+    main = stack.directory / "__main__.py"
+    main.write_text(main.read_text().replace('"cpu": "40"', '"cpu": "50"'))
+    assert stack.up()["update"] == 1
+    assert "calm-vision.tree.quotatree.dev/depth" in labels(ground)
+    (quota,) = ground.list(paths.TREE_QUOTAS, "calm-org")
+    assert quota["status"]["hard"] == {"cpu": "50", "pods": "30"}
+
+
+def labels(ground: Ground) -> dict[str, str]:
+    found: dict[str, str] = ground.get(paths.NAMESPACES, "calm-pipeline")["metadata"]["labels"]
+    return found
 
 
 def test_a_tree_goes_on_after_the_engine_was_killed(workshop: Workshop, ground: Ground) -> None:

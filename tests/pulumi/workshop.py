@@ -37,18 +37,7 @@ class Stack:
     def __init__(self, directory: Path, name: str, config: Mapping[str, str]) -> None:
         self.directory = directory
         self.name = name
-        main = directory / "__main__.py"
-        project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
-
-        def program() -> None:
-            runpy.run_path(str(main), run_name="__main__")
-
-        self.automation = automation.create_or_select_stack(
-            stack_name=name,
-            project_name=project,
-            program=program,
-            opts=automation.LocalWorkspaceOptions(work_dir=str(directory)),
-        )
+        self.automation = _opened(directory, name)
         for key, value in config.items():
             self.automation.set_config(key, automation.ConfigValue(value))
 
@@ -114,6 +103,30 @@ class Stack:
         return process.returncode, said
 
 
+def _opened(directory: Path, name: str) -> automation.Stack:
+    """Open a stack: a Python program runs in this process, any other in its language host."""
+    options = automation.LocalWorkspaceOptions(work_dir=str(directory))
+    project = yaml.safe_load((directory / "Pulumi.yaml").read_text())
+    main = _main(directory)
+    if main.name == "Pulumi.yaml":
+        return automation.create_or_select_stack(
+            stack_name=name, work_dir=str(directory), opts=options
+        )
+
+    def program() -> None:
+        runpy.run_path(str(main), run_name="__main__")
+
+    return automation.create_or_select_stack(
+        stack_name=name, project_name=project["name"], program=program, opts=options
+    )
+
+
+def _main(directory: Path) -> Path:
+    """The text of a program; in YAML that is the project file itself."""
+    main = directory / "__main__.py"
+    return main if main.exists() else directory / "Pulumi.yaml"
+
+
 class Workshop:
     """Copies of programs under `root`, and their stacks until `close`."""
 
@@ -130,11 +143,11 @@ class Workshop:
         edit: Edit = lambda text: text,
         config: Mapping[str, str] | None = None,
     ) -> Stack:
-        """Open a stack of a copy of `source`, whose `__main__.py` went through `edit`."""
+        """Open a stack of a copy of `source`, whose program's text went through `edit`."""
         directory = self._root / f"{source.name}-{name}"
         ignored = shutil.ignore_patterns("__pycache__", "Pulumi.*.yaml", ".venv")
         shutil.copytree(source, directory, ignore=ignored)
-        main = directory / "__main__.py"
+        main = _main(directory)
         main.write_text(edit(main.read_text()))
         stack = Stack(directory, name, config or {})
         self._stacks.append(stack)

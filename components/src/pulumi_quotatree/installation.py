@@ -135,7 +135,9 @@ class QuotaTreeInstallation(pulumi.ComponentResource):
             last = _look(name, waits)
         else:
             last = _register(name, manifests, waits, timeout_seconds=timeout)
-        self.ready = pulumi.Output.all(*(it.urn for it in last)).apply(lambda _: API_VERSION)
+        # By their ids, which nobody knows at the preview of a first installation: until then there
+        # is no kind TreeQuota to be looked for.
+        self.ready = pulumi.Output.all(*(it.id for it in last)).apply(lambda _: API_VERSION)
         self.register_outputs({"ready": self.ready})
 
 

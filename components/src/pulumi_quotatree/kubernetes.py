@@ -18,6 +18,9 @@ from quotatree.model.quota import Quota
 
 PROVIDER: Final = "pulumi-kubernetes"
 WAIT_FOR: Final = "pulumi.com/waitFor"
+PATCH_FORCE: Final = "pulumi.com/patchForce"
+"""Makes fields that others named before this program's own."""
+
 READY: Final = "condition=Ready"
 """The provider compares observedGeneration too, so an old answer does not count."""
 
@@ -33,6 +36,9 @@ class KubernetesObject(pulumi.CustomResource):
 
     metadata: pulumi.Output[Mapping[str, Any]]
     """Its metadata as the API server shows it."""
+
+    spec: pulumi.Output[Mapping[str, Any]]
+    """Its spec, where it was asked for."""
 
     def __init__(
         self,
@@ -79,6 +85,22 @@ def existing(
     return KubernetesObject(name, nothing, pulumi.ResourceOptions.merge(opts, own), token=token)
 
 
+def imported(
+    name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions, *, found: str
+) -> KubernetesObject:
+    """Return the object named `found`, as it is: it comes into the state, and stays untouched.
+
+    Pulumi compares what it imports with what the program says. Of a Namespace the provider reads
+    every field as the program's, those of the controller too; of a custom resource it reads none
+    but the name. So nothing is compared here, and whoever calls compares what comes out.
+    """
+    metadata = {k: v for k, v in manifest["metadata"].items() if k in {"name", "namespace"}}
+    bare = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata}
+    own = pulumi.ResourceOptions(import_=found, ignore_changes=["metadata", "spec"])
+    # None asks for what the API server shows.
+    return made(name, {**bare, "spec": None}, pulumi.ResourceOptions.merge(opts, own))
+
+
 def installed(
     name: str, installation: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
 ) -> KubernetesObject:
@@ -92,8 +114,11 @@ def installed(
     return existing(f"{name}-needs-quotatree-installed", CRD, opts, found=where)
 
 
-def tree_quota(quota: Quota, spec: pulumi.Input[Mapping[str, Any]]) -> dict[str, Any]:
+def tree_quota(
+    quota: Quota, spec: pulumi.Input[Mapping[str, Any]], *, forced: bool = False
+) -> dict[str, Any]:
     """Return a TreeQuota that counts as made when the controller holds everybody to it."""
     manifest = quotas.to_dict(quota)
-    manifest["metadata"]["annotations"] = {WAIT_FOR: READY}
+    force = {PATCH_FORCE: "true"} if forced else {}
+    manifest["metadata"]["annotations"] = {WAIT_FOR: READY, **force}
     return {**manifest, "spec": spec}

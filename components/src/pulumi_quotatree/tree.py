@@ -63,16 +63,19 @@ class QuotaTree(pulumi.ComponentResource):
         terms = Terms(
             title=title,
             rooted=parent is not None,
-            strict=arguments.flag(given, "strict", title=title),
+            # What stands already may have such limits; it is not refused for them.
+            strict=arguments.flag(given, "strict", title=title, default="take_over" not in given),
         )
         found = _source(given, terms, lambda: self)
-        adopted = _adopted(given, found.tree, title=title)
+        adopted = _listed(given, "adopt", found.tree, title=title)
+        taken_over = _taken_over(given, found.tree, adopted, title=title)
         protect = arguments.flag(given, "protect", title=title)
+        import_only = arguments.flag(given, "import_only", title=title)
         timeout = arguments.seconds(given, title=title)
         look = arguments.look(given, title=title)
         super().__init__(TYPE, name, None, opts)
         source.warn(found.warnings, self)
-        site = Site(component=self, source=found, timeout_seconds=timeout)
+        site = Site(component=self, source=found, timeout_seconds=timeout, import_only=import_only)
         first = arguments.first_waits(name, look, component=self, opts=opts)
         self._names = _make(
             found.tree,
@@ -80,6 +83,7 @@ class QuotaTree(pulumi.ComponentResource):
             name=name,
             roots=Place(parent=parent, waits=first, adopt=False, protect=protect),
             adopted=adopted,
+            taken_over=taken_over,
         )
         self.namespaces = _by_path(found.tree, self._names)
         self.register_outputs({"namespaces": self.namespaces})
@@ -138,14 +142,26 @@ def _plain_error(title: str, path: str, value: object) -> Exception:
     return plan.refuse(title, path, f"must be a text that is known at the start, is {kind}")
 
 
-def _adopted(given: Mapping[str, Any], tree: TreeFile, *, title: str) -> frozenset[str]:
+def _listed(given: Mapping[str, Any], key: str, tree: TreeFile, *, title: str) -> frozenset[str]:
+    """Return the namespaces that an argument lists; all of them have to be in the tree."""
     known = {str(node.namespace) for node in tree.nodes}
-    adopted = arguments.names(given, "adopt", title=title)
-    for index, name in enumerate(adopted):
+    listed = arguments.names(given, key, title=title)
+    for index, name in enumerate(listed):
         if name not in known:
             message = f"{findings.quoted(name)} is no namespace of this tree"
-            raise plan.refuse(title, f"adopt[{index}]", message, hint=findings.closest(name, known))
-    return frozenset(adopted)
+            raise plan.refuse(title, f"{key}[{index}]", message, hint=findings.closest(name, known))
+    return frozenset(listed)
+
+
+def _taken_over(
+    given: Mapping[str, Any], tree: TreeFile, adopted: frozenset[str], *, title: str
+) -> frozenset[str]:
+    listed = _listed(given, "take_over", tree, title=title)
+    for name in sorted(listed & adopted):
+        message = f"{findings.quoted(name)} is adopted too"
+        hint = "what is adopted stays somebody else's; keep it in one of the two"
+        raise plan.refuse(title, "take_over", message, hint=hint)
+    return listed
 
 
 def _make(
@@ -155,6 +171,7 @@ def _make(
     name: str,
     roots: Place,
     adopted: frozenset[str],
+    taken_over: frozenset[str],
 ) -> dict[Namespace, pulumi.Output[str]]:
     """Register all namespaces with their TreeQuotas; return their names, each when it stands."""
     with_children = {node.parent for node in tree.nodes}
@@ -164,6 +181,7 @@ def _make(
         place = replace(
             roots,
             adopt=node.namespace in adopted,
+            taken_over=node.namespace in taken_over,
             protect=roots.protect and node.namespace in with_children,
         )
         if node.parent is not None:
@@ -171,7 +189,9 @@ def _make(
             place = replace(place, parent=str(node.parent), waits=above)
         made = namespaces.namespace(logical, node, site, place=place)
         # A dot cannot stand in a namespace: no two quotas of a tree come to one name.
-        limits = namespaces.tree_quotas(f"{logical}.", node, site, needs=[made])
+        limits = namespaces.tree_quotas(
+            f"{logical}.", node, site, needs=[made], taken_over=place.taken_over
+        )
         standing[node.namespace] = limits or [made]
     return {space: namespaces.name_when(space, *needs) for space, needs in standing.items()}
 

@@ -128,8 +128,19 @@ class QuotaTreeArgs(TypedDict):
     adopt: NotRequired[Sequence[str]]
     """Namespaces of the tree that exist already: labelled and limited, never created or deleted."""
 
+    take_over: NotRequired[Sequence[str]]
+    """Namespaces of the tree that exist already and become this program's own, with their
+    TreeQuotas: imported, and from then on changed and deleted by it."""
+
+    import_only: NotRequired[bool]
+    """Whether what is taken over is imported and nothing more: the cluster stays as it is, and what
+    differs from this program is told. For the first `up`; default: false."""
+
     strict: NotRequired[bool]
-    """Whether a limit above an ancestor's, which never bites, is an error. Default: a warning."""
+    """Whether a limit above an ancestor's, which never bites, is an error; else a warning.
+
+    Default: true, but false where something is taken over.
+    """
 
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete namespaces with children until this is false again.

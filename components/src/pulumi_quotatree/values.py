@@ -122,6 +122,9 @@ class _Reader:
 
     def nodes(self, value: object, path: Path) -> object:
         """Return a map of namespaces to nodes."""
+        if is_later(value):
+            self._unknown(value, path)
+            return {}  # nothing more is to be said of it
         if not isinstance(value, Mapping):
             return self.closed(value, path)
         if id(value) in self._inside:

@@ -31,7 +31,17 @@ def into_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
         SandboxError: it did not get ready.
     """
     with progress.step("installing quotatree"):
-        credentials = asyncio.run(_install(state))
+        asyncio.run(_install(state))
+    return start_in_sandbox(state, progress)
+
+
+def start_in_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
+    """Start the controller of an installed quotatree, and return when it decides.
+
+    Raises:
+        SandboxError: it did not get ready.
+    """
+    credentials = asyncio.run(_credentials(state))
     path = state.component_kubeconfig("quotatree")
     write_private(path, json.dumps(credentials).encode())
     command = [
@@ -48,11 +58,15 @@ def into_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
     return started
 
 
-async def _install(state: SandboxState) -> dict[str, Any]:
+async def _install(state: SandboxState) -> None:
     settings = InstallSettings(version=quotatree.__version__, webhook_url=state.webhook_url)
     async with await Client.connect(str(state.kubeconfig)) as client:
         for manifest in install.installation(settings):
             await client.apply(manifest, force=True)
+
+
+async def _credentials(state: SandboxState) -> dict[str, Any]:
+    async with await Client.connect(str(state.kubeconfig)) as client:
         path = paths.SERVICE_ACCOUNTS.path(DEFAULT_NAMESPACE, rbac.SERVICE_ACCOUNT, "token")
         body = {
             "apiVersion": "authentication.k8s.io/v1",

@@ -30,6 +30,7 @@ COMMANDS: Final = {
         "quotatree.cli.importing:import_command",
         "Write quotatree.yaml from what other tools limit now.",
     ),
+    "export": ("quotatree.cli.export:export", "Write the tree in the form of another tool."),
     "manifests": (
         "quotatree.cli.manifests:manifests_command",
         "Print everything that an installation needs.",

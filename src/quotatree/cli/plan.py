@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import click
@@ -150,7 +152,8 @@ def _broken(wishes: Wishes, problems: tuple[Problem, ...]) -> InputError:
 
 async def _live(kubeconfig: str | None, context: str | None, tree: TreeFile) -> Situation:
     async with await options.connect(kubeconfig, context) as client:
-        return await plan_inputs.live(client, tree)
+        now = datetime.fromtimestamp(time.time(), tz=UTC)
+        return await plan_inputs.live(client, tree, now=now)
 
 
 def _offline(tree: TreeFile, state_file: str | None) -> Situation:

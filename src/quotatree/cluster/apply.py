@@ -106,7 +106,8 @@ async def _set_finalizer(client: Client, what: effect.SetFinalizer) -> dict[str,
     kept = [f for f in found.get("finalizers", ()) if f != names.FINALIZER_PARENT]
     if what.present:
         kept.append(names.FINALIZER_PARENT)
-    return await _patch_list(client, what.namespace, found, finalizers=kept)
+    annotations = {"annotations": dict(what.annotations)} if what.annotations else {}
+    return await _patch_list(client, what.namespace, found, finalizers=kept, **annotations)
 
 
 async def _living(client: Client, name: Namespace, uid: Uid) -> dict[str, Any]:
@@ -118,9 +119,9 @@ async def _living(client: Client, name: Namespace, uid: Uid) -> dict[str, Any]:
 
 
 async def _patch_list(
-    client: Client, name: Namespace, seen: Mapping[str, Any], **lists: list[Any]
+    client: Client, name: Namespace, seen: Mapping[str, Any], **fields: list[Any] | dict[str, Any]
 ) -> dict[str, Any]:
-    metadata = {"resourceVersion": seen["resourceVersion"], **lists}
+    metadata = {"resourceVersion": seen["resourceVersion"], **fields}
     return await client.patch(paths.NAMESPACES, name, body={"metadata": metadata})
 
 

@@ -181,15 +181,20 @@ _Dumper.add_representer(
 
 def to_text(tree: TreeFile) -> str:
     """Return the file that holds `tree`; parsing it gives an equal tree, nodes in file order."""
+    document = to_data(tree)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def to_data(tree: TreeFile) -> dict[str, Any]:
+    """Return the document that holds `tree`, as plain data: `from_data` reads it back."""
     below: dict[Namespace | None, list[TreeNode]] = {}
     for node in tree.nodes:
         below.setdefault(node.parent, []).append(node)
-    document = {
+    return {
         "apiVersion": API_VERSION,
         "kind": treefile_rules.KIND,
         "tree": _nodes_to_dict(below, None),
     }
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _nodes_to_dict(

@@ -75,7 +75,8 @@ UNMEASURED: Final = Rule(
     code="usage-not-measured",
     title="A resource would be limited whose usage is not measured yet.",
     level=Level.NOTE,
-    help="The numbers take what already runs there for nothing, until quotatree measures it.",
+    help="A plan in a cluster counts the objects themselves. What it may not list, counts of "
+    "custom resources, and what a state file has no figures for are taken for nothing.",
 )
 MUST_SAY: Final = Rule(
     code="pods-must-say",

@@ -231,16 +231,19 @@ def _marks(world: World, seen: ObservedNamespace, *, enforced: bool) -> Iterator
         for key, value in seen.labels.items()
         if key.endswith(names.TREE_LABEL_SUFFIX) or key == names.LABEL_ENFORCED
     }
-    children = world.child_count(seen.name)
-    counted = {names.ANNOTATION_CHILDREN: str(children)} if children else {}
-    known = {
-        key: value for key, value in seen.annotations.items() if key == names.ANNOTATION_CHILDREN
-    }
-    labels, annotations = _difference(ours, wanted), _difference(known, counted)
+    labels = _difference(ours, wanted)
+    annotations = _counted(seen, world.child_count(seen.name))
     if labels or annotations:
         yield PatchNamespace(
             namespace=seen.name, uid=seen.uid, labels=labels, annotations=annotations
         )
+
+
+def _counted(seen: ObservedNamespace, children: int) -> dict[str, str | None]:
+    """Return what is to be written so that a namespace says how many children it has."""
+    key = names.ANNOTATION_CHILDREN
+    known = {key: seen.annotations[key]} if key in seen.annotations else {}
+    return _difference(known, {key: str(children)} if children else {})
 
 
 def _difference(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str | None]:
@@ -260,9 +263,14 @@ def _ownership(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
     being deleted with all that it owns. Our finalizer stands on the parent before the first
     reference to it is written: it cannot vanish unnoticed in between.
     """
-    wanted = world.wants_owner(seen.name) or any(True for _ in world.owned_children(seen.name))
+    waits = world.awaits_children(seen.name)
+    wanted = (
+        waits or world.wants_owner(seen.name) or any(True for _ in world.owned_children(seen.name))
+    )
     if wanted != (names.FINALIZER_PARENT in seen.finalizers):
-        yield SetFinalizer(namespace=seen.name, uid=seen.uid, present=wanted)
+        # In one write: who deletes children first comes for the parent a moment later.
+        fewer = _counted(seen, world.living_children(seen.name)) if waits else {}
+        yield SetFinalizer(namespace=seen.name, uid=seen.uid, present=wanted, annotations=fewer)
     if world.follows(seen):
         yield from _permit(world, seen)
         return
@@ -290,10 +298,12 @@ def _owner(world: World, seen: ObservedNamespace) -> ObservedNamespace | None:
 def _farewell(world: World, seen: ObservedNamespace) -> Iterator[Effect]:
     """Let a terminating namespace go once those that it owns may follow it, or no longer do.
 
+    Children that are already going go first.
+
     Objects with finalizers may outlive its managed ResourceQuotas for long. They count until the
     Namespace is gone, and a leader that comes after us must know of them.
     """
-    waiting = False
+    waiting = world.awaits_children(seen.name)
     for child in world.owned_children(seen.name):
         if child.terminating:
             continue

@@ -165,8 +165,28 @@ class World:
         return bool(node.declared or node.children or self.limits.quotas(name))
 
     def child_count(self, name: Namespace) -> int:
-        """Return how many existing namespaces name this one as their parent."""
+        """Return how many existing namespaces name this one as their parent.
+
+        Those that are being deleted count only until our finalizer stands on the parent: from then
+        on it can be deleted too, and waits for them. So whoever deletes a tree, children first,
+        never meets a count that was right a moment ago.
+        """
+        seen = self.namespaces.get(name)
+        if seen is not None and names.FINALIZER_PARENT in seen.finalizers:
+            return self.living_children(name)
         return sum(1 for _ in self._existing_children(name))
+
+    def living_children(self, name: Namespace) -> int:
+        """Return how many of them are not being deleted."""
+        return sum(1 for child in self._existing_children(name) if not child.terminating)
+
+    def awaits_children(self, name: Namespace) -> bool:
+        """Whether children of `name` are being deleted, which it is not to be gone before.
+
+        What they hold counts above it until they are gone. Nobody waits in a circle: the forest
+        cuts cycles.
+        """
+        return any(child.terminating for child in self._existing_children(name))
 
     def owned_children(self, name: Namespace) -> Iterator[ObservedNamespace]:
         """Yield the namespaces that have an ownerReference to `name`, wherever they lie now."""

@@ -32,6 +32,7 @@ def policies(settings: InstallSettings) -> list[objects.Manifest]:
         *namespace_policies.attach(settings),
         *namespace_policies.owners(settings),
         *namespace_policies.deletion(settings),
+        *namespace_policies.made_by(settings),
     ]
 
 

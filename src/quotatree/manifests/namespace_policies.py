@@ -18,6 +18,7 @@ TREE_LABELS: Final = "quotatree-tree-labels"
 ATTACH: Final = "quotatree-attach"
 OWNERS: Final = "quotatree-owners"
 DELETION: Final = "quotatree-deletion"
+MADE_BY: Final = "quotatree-made-by"
 
 # The cluster must be able to repair itself whatever a tree above it says.
 _NEVER_BELOW: Final = ("kube-system", "kube-public", "kube-node-lease")
@@ -231,6 +232,35 @@ def deletion(settings: InstallSettings) -> list[objects.Manifest]:
         ],
     }
     return [policy(settings, DELETION, spec=spec), binding(settings, DELETION, of=DELETION)]
+
+
+def made_by(settings: InstallSettings) -> list[objects.Manifest]:
+    """Return the guard of the note who made a Namespace, which comes with its creation only.
+
+    A tool that applies an object server-side cannot tell whether that made it. With this note it
+    can: where the namespace exists already, and was not made by the same program, the request that
+    brings the note is refused, a dry run too, and nobody deletes what is not his.
+
+    The answer is "invalid", not "forbidden": Pulumi's provider takes the latter, at preview, for a
+    user without rights, and goes on.
+    """
+    note = f"'{names.ANNOTATION_MADE_BY}'"
+    rule = cel.validation(
+        f"variables.annotations[?{note}] == variables.oldAnnotations[?{note}]",
+        message=f"annotation {names.ANNOTATION_MADE_BY} comes with the creation of a namespace",
+        says=f"""
+        'namespace ' + variables.name + ' exists already'
+          + variables.oldAnnotations[?{note}].optMap(it, ', made by ' + it).orValue('')
+          + '; whoever did not make it can adopt it, which never deletes it. Annotation ' + {note}
+          + ' comes with the creation of a namespace and stays as it is'
+        """,
+    )
+    spec = {
+        "matchConstraints": _constraints("UPDATE"),
+        "variables": [_NAME, _ANNOTATIONS, _OLD_ANNOTATIONS],
+        "validations": [{**rule, "reason": "Invalid"}],
+    }
+    return [policy(settings, MADE_BY, spec=spec), binding(settings, MADE_BY, of=MADE_BY)]
 
 
 def _right_in(parent: str, *, when: str, verb: str) -> dict[str, Any]:

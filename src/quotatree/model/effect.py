@@ -46,11 +46,12 @@ class SetOwner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetFinalizer:
-    """Add or remove our finalizer on a Namespace."""
+    """Add or remove our finalizer on a Namespace; in the same write, how many children it has."""
 
     namespace: Namespace
     uid: Uid
     present: bool
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ TREE_LABEL_SUFFIX: Final = f".tree.{GROUP}/depth"
 # Annotations.
 ANNOTATION_CHILDREN: Final = f"{GROUP}/children"
 ANNOTATION_HELD: Final = f"{GROUP}/held"
+ANNOTATION_MADE_BY: Final = f"{GROUP}/made-by"
 ANNOTATION_CASCADE: Final = f"{GROUP}/allow-cascading-deletion"
 ANNOTATION_READY: Final = f"{GROUP}/ready"
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"

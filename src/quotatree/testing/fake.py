@@ -73,7 +73,8 @@ class FakeCluster:
                 seen = self.world.namespaces[what.namespace]
                 kept = tuple(f for f in seen.finalizers if f != names.FINALIZER_PARENT)
                 added = (names.FINALIZER_PARENT,) if what.present else ()
-                self._see(replace(seen, finalizers=kept + added))
+                annotations = _merged(seen.annotations, what.annotations)
+                self._see(replace(seen, finalizers=kept + added, annotations=annotations))
             case effect.CreateManaged():
                 self._create(what)
             case effect.PatchManaged() | effect.PatchManagedStatus():

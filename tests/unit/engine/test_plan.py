@@ -315,6 +315,51 @@ def test_a_moved_child_frees_its_old_owner_of_the_finalizer() -> None:
     assert names.FINALIZER_PARENT not in world.namespaces[Namespace("org")].finalizers
 
 
+def counted(world: World, name: str) -> str:
+    return world.namespaces[Namespace(name)].annotations.get(names.ANNOTATION_CHILDREN, "0")
+
+
+def held_back(world: World, name: str) -> bool:
+    return names.FINALIZER_PARENT in world.namespaces[Namespace(name)].finalizers
+
+
+def test_a_child_that_is_being_deleted_holds_its_parent_back_and_counts_no_more() -> None:
+    world, cluster = settled("org: cpu 5 > a; org > b")
+    change(world, "a", terminating=True)
+    cluster.settle()
+    assert (counted(world, "org"), held_back(world, "org")) == ("1", True)
+    cluster.delete(Namespace("a"))
+    cluster.settle()
+    assert (counted(world, "org"), held_back(world, "org")) == ("1", False)
+
+
+def test_a_child_counts_until_our_finalizer_stands_on_its_parent_in_one_write() -> None:
+    world, _ = settled("org: cpu 5 > a")
+    change(world, "a", terminating=True)
+    assert plan.plan_namespace(world, Namespace("org")) == (
+        effect.SetFinalizer(
+            namespace=Namespace("org"),
+            uid=world.namespaces[Namespace("org")].uid,
+            present=True,
+            annotations={names.ANNOTATION_CHILDREN: None},
+        ),
+    )
+    assert counted(world, "org") == "1"
+
+
+def test_a_parent_is_gone_only_after_the_children_that_went_before_it() -> None:
+    world, cluster = settled("top: cpu 9 > org > a: holds cpu 3")
+    change(world, "a", terminating=True)
+    cluster.settle()
+    change(world, "org", terminating=True)
+    cluster.settle()
+    assert held_back(world, "org")
+    assert world.ledger.forest.node(Namespace("top")).book(()).charge("cpu") == 3 * 10**9
+    cluster.delete(Namespace("a"))
+    cluster.settle()
+    assert not held_back(world, "org")
+
+
 def test_a_tightening_does_not_make_the_label_enforced_flicker() -> None:
     world, cluster = settled("org: cpu 5 > a")
     seen = world.managed[Namespace("a")]["quotatree"]

@@ -11,7 +11,7 @@ from tools import golden
 
 from quotatree import errors
 from quotatree.cli.controller import controller_command
-from quotatree.manifests import install, quota_policies, rbac, webhook
+from quotatree.manifests import install, namespace_policies, quota_policies, rbac, webhook
 from quotatree.manifests.settings import InstallSettings
 
 INSIDE = golden.CASES["manifests.yaml"]
@@ -83,7 +83,8 @@ def test_every_refusal_says_something_in_one_line(settings: InstallSettings) -> 
         for validation in policy["spec"]["validations"]:
             assert validation["message"]
             assert "\n" not in validation["message"]
-            assert validation["reason"] == "Forbidden"
+            own = policy["metadata"]["name"] == namespace_policies.MADE_BY
+            assert validation["reason"] == ("Invalid" if own else "Forbidden")
 
 
 @BOTH

@@ -1,0 +1,192 @@
+"""Replicas times requests beyond the room of the tree: what the webhook would refuse, at preview.
+
+The engine is asked about the growth of each namespace, parents first, each on top of what was
+granted before it. How much of a workload runs already is what its own status says; and whatever
+that says, a namespace will hold at least what the program plans for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pulumi_quotatree_policy import forecast, plain
+from pulumi_quotatree_policy.finding import Finding
+from pulumi_quotatree_policy.forecast import Forecast
+from pulumi_quotatree_policy.planned import Planned
+from pulumi_quotatree_policy.question import Question, not_known, opaque
+from quotatree.codec import quotas
+from quotatree.engine import explain, whatif
+from quotatree.model import scope
+from quotatree.model.names import LABEL_PARENT, Namespace
+from quotatree.model.scope import ScopeSet
+from quotatree.model.workload import Workload
+from quotatree.units.resources import EMPTY, Resources
+
+_RUNNING: Final = ("replicas", "active")
+_ENDED: Final = frozenset({"Failed", "Succeeded"})
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Load:
+    """One object of the program with what it leads to."""
+
+    planned: Planned
+    workload: Workload
+
+    def cost(self, scopes: ScopeSet, names: Sequence[str]) -> Resources:
+        """Return what all of it costs."""
+        return self.workload.cost(scopes, names)
+
+    def growth(self, scopes: ScopeSet, names: Sequence[str]) -> Resources:
+        """Return what is not there yet."""
+        whole = self.cost(scopes, names)
+        if not self.planned.exists:
+            return whole
+        pods, running = self.workload.pods, _running(self.planned, self.workload.pods)
+        if running >= pods:
+            return EMPTY
+        there = {name: nano * running // pods for name, nano in whole.nanos().items()}
+        return whole - Resources.from_nano(there)
+
+
+def judge(question: Question) -> Iterator[Finding]:
+    """Yield each namespace whose planned workloads do not fit, and all that cannot be told."""
+    cast = forecast.make(question.plan, question.state)
+    yield from _not_known(question)
+    yield from _misplaced(question, cast)
+    by_namespace: dict[Namespace, list[_Load]] = {}
+    for it, found in question.plan.workloads():
+        if not question.concerns(it):
+            continue
+        yield from _uncounted(it, found)
+        if it.namespace is None:
+            yield from not_known(it, ["metadata.namespace"], "whether it fits")
+        else:
+            by_namespace.setdefault(it.namespace, []).append(_Load(planned=it, workload=found))
+    for name in sorted(by_namespace, key=lambda it: cast.path(it)[::-1]):
+        yield from _tree(name, by_namespace[name], cast)
+        yield from _own_quotas(name, by_namespace[name], question)
+    yield from opaque(question, "what it costs")
+
+
+# -- the tree ---------------------------------------------------------------------------------
+
+
+def _tree(name: Namespace, loads: Sequence[_Load], cast: Forecast) -> Iterator[Finding]:
+    for scopes in cast.scope_sets(name):
+        names = cast.limited(name, scopes)
+        used = {resource: cast.used(name, scopes, resource) for resource in names}
+        growth = _growth(loads, scopes, used=used)
+        limits = whatif.obstacles(cast.world, (name, scopes), growth)
+        if not limits:
+            whatif.hold(cast.world, (name, scopes), growth)
+            continue
+        resource = str(explain.nearest(limits)[0].resource)
+        message = f"{explain.exceeded(name, limits)}{_scoped(scopes)}"
+        yield _beyond(message, loads, scopes, resource=resource)
+    stranger = cast.stranger_above(name)
+    if stranger is not None and any(load.workload.pods for load in loads):
+        what = f"namespace {stranger} is neither in this program nor in a state; configure `state`"
+        message = f"namespace {name}: whether it fits above {stranger} cannot be told: {what}"
+        yield Finding(urn=loads[0].planned.urn, message=message, unknown=True)
+
+
+def _growth(loads: Sequence[_Load], scopes: ScopeSet, *, used: Mapping[str, int]) -> dict[str, int]:
+    """Return by how much a namespace grows in the resources that `used` names."""
+    total, growth = EMPTY, EMPTY
+    for load in loads:
+        total += load.cost(scopes, tuple(used))
+        growth += load.growth(scopes, tuple(used))
+    found = {r: max(growth.nano(r), nano - used[r]) for r, nano in total.nanos().items()}
+    return {resource: nano for resource, nano in found.items() if nano > 0}
+
+
+def _running(it: Planned, pods: int) -> int:
+    """Return how many of its pods are there by its status; all, where it does not say."""
+    if it.kind == ("", "Pod"):
+        return 0 if plain.text(it.obj, "status", "phase") in _ENDED else 1
+    for key in _RUNNING:
+        found = plain.part(it.obj, "status", key)
+        if isinstance(found, int):
+            return found
+    # Zero is left out of a status; kinds of others say it their own way.
+    known = it.kind[0] in {"", "apps", "batch"} and isinstance(it.obj.get("status"), Mapping)
+    return 0 if known and pods else pods
+
+
+def _misplaced(question: Question, cast: Forecast) -> Iterator[Finding]:
+    """Yield the namespaces that cannot be put where the program wants them."""
+    said = question.plan.named_namespaces()
+    for refused in cast.refused:
+        urn = said[refused.namespace][0].urn if refused.namespace in said else ""
+        yield Finding(urn=urn, message=refused.reason)
+
+
+# -- plain quotas -----------------------------------------------------------------------------
+
+
+def _own_quotas(name: Namespace, loads: Sequence[_Load], question: Question) -> Iterator[Finding]:
+    """Yield the ResourceQuotas of the program that its own workloads are beyond."""
+    for it in question.plan.resource_quotas():
+        if it.namespace != name:
+            continue
+        quota = quotas.parse(it.obj)
+        total = EMPTY
+        for load in loads:
+            total += load.cost(quota.scopes, tuple(quota.hard))
+        beyond = total.exceeding(quota.hard)
+        if beyond:
+            message = (
+                f"exceeded quota: {it.name}, planned: {total.mask(beyond)}, limited: "
+                f"{quota.hard.mask(beyond)} (ResourceQuota of namespace {name} in this program)"
+            )
+            yield _beyond(message, loads, quota.scopes, resource=beyond[0])
+
+
+def _beyond(message: str, loads: Sequence[_Load], scopes: ScopeSet, *, resource: str) -> Finding:
+    """Return the violation, with the workloads that take most of what is exceeded."""
+    shares = sorted(
+        ((load.cost(scopes, [resource]).nano(resource), load) for load in loads),
+        key=lambda it: (-it[0], it[1].planned.urn),
+    )
+    listed = [
+        f"{load.planned.label} {explain.amount(resource, share)}"
+        + (f" ({load.workload.pods} pods)" if load.workload.pods > 1 else "")
+        for share, load in shares[:_SHOWN]
+        if share
+    ]
+    more = sum(1 for share, _ in shares[_SHOWN:] if share)
+    others = f" and {more} more" if more else ""
+    return Finding(
+        urn=shares[0][1].planned.urn,
+        message=f"{message}. Planned {resource}: {', '.join(listed)}{others}; lower replicas or "
+        "requests, or raise the limit",
+    )
+
+
+def _scoped(scopes: ScopeSet) -> str:
+    return f" [{scope.describe(scopes)}]" if scopes else ""
+
+
+# -- what cannot be told ----------------------------------------------------------------------
+
+
+def _not_known(question: Question) -> Iterator[Finding]:
+    for it in (*question.plan.tree_quotas(), *question.plan.resource_quotas()):
+        places = (*it.unknown("spec"), *it.unknown("metadata"))
+        yield from not_known(it, places, "how much it limits")
+    for it in question.plan.objects:
+        if it.kind == ("", "Namespace"):
+            labels = it.unknown("metadata", "labels")
+            parent = [p for p in labels if p.endswith("labels") or LABEL_PARENT in p]
+            yield from not_known(it, parent, "what it lies under")
+
+
+def _uncounted(it: Planned, found: Workload) -> Iterator[Finding]:
+    if found.pods or any(part.charge.amounts for part in found.parts):
+        yield from not_known(it, it.unknown("spec"), "what it costs")
+    for reason in found.unknown:
+        yield Finding(urn=it.urn, message=f"{it.label}: {reason}", unknown=True)

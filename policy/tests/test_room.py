@@ -1,0 +1,221 @@
+"""Rule tree-room: the engine's own answers about what is planned."""
+
+import pytest
+from checking import (
+    UNKNOWN,
+    check,
+    container,
+    deployment,
+    limit_range,
+    namespace,
+    node,
+    pod,
+    resource_quota,
+    state,
+    tree_quota,
+    workload,
+)
+
+RULE = "tree-room"
+CPU = container({"cpu": "2"})
+ORG = [namespace("org"), tree_quota("org", cpu="10"), namespace("etl", "org")]
+
+
+def test_replicas_times_requests_that_fit_pass():
+    assert check(RULE, *ORG, deployment("etl", CPU, replicas=5)).is_clean
+
+
+def test_beyond_the_room_names_level_numbers_workload_and_remedy():
+    message = check(RULE, *ORG, deployment("etl", CPU, replicas=6)).one()
+    assert "exceeded quota: org, requested: cpu=12, used: cpu=0, limited: cpu=10" in message
+    assert "held by ancestor org's TreeQuota" in message
+    assert "Planned cpu: deployment/app 12 (6 pods); lower replicas or requests" in message
+
+
+def test_workloads_of_a_namespace_are_added_up_and_the_largest_is_blamed():
+    small = deployment("etl", container({"cpu": "1"}), replicas=3, name="small")
+    large = deployment("etl", CPU, replicas=4, name="large")
+    told = check(RULE, *ORG, small, large)
+    assert list(told.violations) == ["large"]
+    assert "Planned cpu: deployment/large 8 (4 pods), deployment/small 3 (3 pods)" in told.one()
+
+
+def test_siblings_share_their_parents_room():
+    web, etl = deployment("web", CPU, replicas=3, name="w"), deployment("etl", CPU, replicas=3)
+    told = check(RULE, *ORG, namespace("web", "org"), web, etl)
+    assert list(told.violations) == ["w"]
+    assert "exceeded quota: org, requested: cpu=6, used: cpu=6, limited: cpu=10" in told.one()
+
+
+@pytest.mark.parametrize(
+    ("planned", "want"),
+    [
+        (pod("etl", container({"cpu": "11"})), "cpu=11"),
+        (workload("batch/v1:Job", "etl", CPU, parallelism=6, completions=50), "cpu=12"),
+        (workload("apps/v1:StatefulSet", "etl", CPU, replicas=7), "cpu=14"),
+    ],
+    ids=["pod", "job", "stateful-set"],
+)
+def test_other_kinds_are_counted_by_their_own_rules(planned, want):
+    assert f"requested: {want}," in check(RULE, *ORG, planned).one()
+
+
+def test_a_limit_range_counts_where_nothing_is_said():
+    told = check(
+        RULE, *ORG, limit_range("etl", cpu="3"), deployment("etl", container(), replicas=4)
+    )
+    assert "requested: cpu=12" in told.one()
+
+
+def test_claims_and_services_count_too():
+    spec = {"resources": {"requests": {"storage": "2Gi"}}}
+    metadata = {"name": "data", "namespace": "org"}
+    claim = (
+        "kubernetes:core/v1:PersistentVolumeClaim",
+        "data",
+        {"metadata": metadata, "spec": spec},
+    )
+    told = check(RULE, namespace("org"), tree_quota("org", requests_storage="1Gi"), claim)
+    assert "requested: requests.storage=2Gi" in told.one()
+
+
+def test_a_guarantee_of_a_sibling_is_kept_free():
+    token, name, props = tree_quota("web")
+    guarantee = (token, name, {**props, "spec": {"guaranteed": {"cpu": "6"}}})
+    told = check(RULE, *ORG, namespace("web", "org"), guarantee, deployment("etl", CPU, replicas=3))
+    assert "exceeded quota: org, requested: cpu=6, used: cpu=6, limited: cpu=10" in told.one()
+
+
+def test_a_scoped_limit_holds_for_the_pods_of_its_scope():
+    token, name, props = tree_quota("org", name="best", pods="2")
+    best = (token, name, {**props, "spec": {**props["spec"], "scopes": ["BestEffort"]}})
+    told = check(RULE, *ORG, best, deployment("etl", container(), replicas=3))
+    assert "requested: pods=3" in told.one()
+    assert "[BestEffort]" in told.one()
+    assert check(RULE, *ORG, best, deployment("etl", CPU, replicas=3)).is_clean
+
+
+# -- the cluster ------------------------------------------------------------------------------
+
+
+def cluster(path, **used):
+    """Org has 10 CPUs; etl below it uses what is used."""
+    nothing = dict.fromkeys(used, "0")
+    org = node("org", hard={"cpu": "10"}, used=used, held=nothing)
+    return state(path, org, node("etl", "org", used=used))
+
+
+def test_what_the_cluster_uses_already_counts(tmp_path):
+    where = cluster(tmp_path, cpu="4")
+    assert check(RULE, deployment("etl", CPU, replicas=3), state=where).is_clean
+    told = check(RULE, deployment("etl", CPU, replicas=4), state=where)
+    assert "exceeded quota: org, requested: cpu=8, used: cpu=4, limited: cpu=10" in told.one()
+
+
+def test_what_runs_already_is_not_counted_twice(tmp_path):
+    where = cluster(tmp_path, cpu="10")
+    running = {"stored": True, "status": {"replicas": 5}}
+    assert check(RULE, deployment("etl", CPU, replicas=5, **running), state=where).is_clean
+    told = check(RULE, deployment("etl", CPU, replicas=6, **running), state=where)
+    assert "requested: cpu=2, used: cpu=10" in told.one()
+
+
+def test_requests_that_rise_are_growth_though_no_pod_is_new(tmp_path):
+    where = cluster(tmp_path, cpu="4")
+    running = {"stored": True, "status": {"replicas": 2}}
+    told = check(
+        RULE, deployment("etl", container({"cpu": "6"}), replicas=2, **running), state=where
+    )
+    assert "requested: cpu=8, used: cpu=4" in told.one()
+
+
+def test_the_programs_limits_take_the_place_of_the_clusters(tmp_path):
+    where = cluster(tmp_path, cpu="4")
+    raised = tree_quota("org", cpu="20")
+    assert check(RULE, raised, deployment("etl", CPU, replicas=8), state=where).is_clean
+    lowered = tree_quota("org", cpu="5")
+    told = check(RULE, lowered, deployment("etl", CPU, replicas=1), state=where)
+    assert "limited: cpu=5" in told.one()
+
+
+def test_a_new_namespace_under_one_of_the_cluster_is_held_by_it(tmp_path):
+    where = cluster(tmp_path, cpu="4")
+    told = check(RULE, namespace("new", "org"), deployment("new", CPU, replicas=4), state=where)
+    assert "exceeded quota: org, requested: cpu=8, used: cpu=4" in told.one()
+
+
+def test_a_namespace_in_no_tree_of_the_cluster_is_limited_by_none(tmp_path):
+    where = cluster(tmp_path, cpu="10")
+    assert check(RULE, deployment("free", CPU, replicas=100), state=where).is_clean
+
+
+def test_a_move_that_does_not_fit_is_told(tmp_path):
+    where = state(
+        tmp_path,
+        node("org", hard={"cpu": "10"}, used={"cpu": "8"}, held={"cpu": "0"}),
+        node("web", "org", used={"cpu": "8"}),
+        node("etl", hard={"cpu": "9"}, used={"cpu": "5"}),
+    )
+    told = check(RULE, namespace("etl", "org"), state=where)
+    assert "namespace etl does not fit under org" in told.one()
+
+
+def test_a_circle_of_parents_is_told():
+    told = check(RULE, namespace("a", "b"), namespace("b", "a"))
+    assert told.violations
+
+
+# -- plain ResourceQuotas ---------------------------------------------------------------------
+
+
+def test_a_resource_quota_of_the_program_is_a_limit_too():
+    quota = resource_quota("etl", {"cpu": "20", "memory": "100Gi"})
+    assert check(RULE, namespace("etl"), quota, deployment("etl", CPU, replicas=10)).is_clean
+    message = check(RULE, namespace("etl"), quota, deployment("etl", CPU, replicas=11)).one()
+    assert "exceeded quota: own, planned: cpu=22, limited: cpu=20" in message
+
+
+# -- what is not known ------------------------------------------------------------------------
+
+
+def test_unknown_replicas_and_requests_are_told_and_never_passed():
+    told = check(RULE, *ORG, deployment("etl", CPU, replicas=UNKNOWN))
+    assert told.violations == {}
+    assert "deployment/app: what it costs: spec.replicas not known yet" in told.unknown
+    told = check(RULE, *ORG, deployment("etl", container({"cpu": UNKNOWN}), replicas=2))
+    assert "containers[0].resources.requests" in told.unknown
+
+
+def test_what_is_known_is_beyond_whatever_the_rest_comes_to():
+    two = [container({"cpu": "6"}), container({"cpu": UNKNOWN}, name="side")]
+    told = check(RULE, *ORG, deployment("etl", *two, replicas=2))
+    assert "requested: cpu=12" in told.one()
+    assert told.unknown
+
+
+def test_an_unknown_limit_is_told():
+    told = check(RULE, namespace("org"), tree_quota("org", cpu=UNKNOWN))
+    assert "treequota/quota: how much it limits: spec.hard" in told.unknown
+
+
+def test_an_unknown_parent_or_namespace_is_told():
+    told = check(RULE, namespace("etl", UNKNOWN), deployment("etl", CPU))
+    assert "namespace/etl: what it lies under" in told.unknown
+    assert "whether it fits: metadata.namespace" in check(RULE, deployment(UNKNOWN, CPU)).unknown
+
+
+def test_a_parent_that_nobody_shows_is_told():
+    told = check(RULE, namespace("etl", "org"), deployment("etl", CPU))
+    assert told.violations == {}
+    assert "whether it fits above org cannot be told" in told.unknown
+
+
+def test_a_kind_whose_cost_nobody_knows_is_told():
+    props = {"metadata": {"name": "x", "namespace": "etl"}, "spec": {}}
+    told = check(RULE, *ORG, ("kubernetes:example.com/v1:Thing", "x", props))
+    assert "kind Thing of example.com is not known here" in told.unknown
+
+
+def test_a_daemon_set_is_told_since_nodes_are_not_known():
+    told = check(RULE, *ORG, workload("apps/v1:DaemonSet", "etl", CPU))
+    assert "a DaemonSet has a pod on each node" in told.unknown

@@ -1,0 +1,1 @@
+"""Scripts of the developers, run as `python -m tools.…`."""
