@@ -116,6 +116,8 @@ def _changes(
             yield f"{where} has {some(pairs)}"
     if not status and not seen.labelled:
         yield f"the label {names.LABEL_MANAGED} is missing"
+    if isinstance(one, effect.PatchManaged) and one.limits is not None:
+        yield f"the annotation {names.ANNOTATION_LIMITS} is not what its TreeQuotas say"
     if names.ANNOTATION_EPOCH in one.annotations:
         epoch = one.annotations[names.ANNOTATION_EPOCH]
         yield f"its epoch is {seen.epoch}, the leader's is {epoch}"

@@ -97,6 +97,12 @@ def quota_of(observed, namespace):
             lambda o: changed(o, "team", epoch=0), "quota-differs", "its epoch is 0", id="no fence"
         ),
         pytest.param(
+            lambda o: changed(o, "team", limits=()),
+            "quota-differs",
+            "quotatree.dev/limits is not what its TreeQuotas say",
+            id="it has forgotten its limits",
+        ),
+        pytest.param(
             lambda o: changed(o, "team", ready=False),
             "quota-differs",
             "not marked ready",
@@ -143,7 +149,8 @@ def test_a_namespace_that_is_going_is_left_alone():
     observed = seen()
     going = tuple(replace(n, terminating=n.name == "alice") for n in observed.namespaces)
     left = tuple(q for q in observed.managed if q.namespace != "alice")
-    assert standing.differences(look(replace(observed, namespaces=going, managed=left))) == set()
+    items = standing.differences(look(replace(observed, namespaces=going, managed=left)))
+    assert "alice" not in {item.namespace for item in items}
 
 
 # -- what is counted ------------------------------------------------------------------------
