@@ -7,6 +7,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from bench import creation, machine, report
+from bench import creation, machine, report, simulation
 from bench.creation import Pair, Plan
 from quotatree import sandbox as control_plane
 from quotatree.cli import install
@@ -41,7 +42,9 @@ PIPE_WIDTH: Final = 140
 @click.option("--strict", is_flag=True, help="Exit code 3 when a figure is below its bar.")
 @click.option("--pairs", type=click.IntRange(min=1), default=7, show_default=True, help="Pairs.")
 @click.option(
-    "--only", type=click.Choice(["engine", "creation"]), help="Measure one part. Default: both."
+    "--only",
+    type=click.Choice(["engine", "creation", "simulate"]),
+    help="Measure one part. Default: all.",
 )
 @click.option(
     "--name", default="bench", show_default=True, help="Sandbox; deleted before and after."
@@ -59,13 +62,16 @@ def main(
     if load > 1:
         progress.note(f"this machine is busy (load {load:.1f}): the figures will be worse")
     try:
-        engine = [] if only == "creation" else _engine(progress, quick=quick)
+        engine = _engine(progress, quick=quick) if only in {None, "engine"} else []
+        simulated = _simulate(progress, quick=quick) if only in {None, "simulate"} else []
         pairs_, controller, versions = (
-            ((), {}, {}) if only == "engine" else _creation(progress, plan, name=name)
+            _creation(progress, plan, name=name) if only in {None, "creation"} else ((), {}, {})
         )
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
-    results = report.Results(pairs=pairs_, engine=engine, controller=controller)
+    results = report.Results(
+        pairs=pairs_, engine=engine, controller=controller, simulated=simulated
+    )
     setting = {
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": round(time.time() - began),
@@ -95,6 +101,14 @@ def _engine(progress: Progress, *, quick: bool) -> list[Mapping[str, Any]]:
             done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
             found.append(json.loads(done.stdout))
     return found
+
+
+def _simulate(progress: Progress, *, quick: bool) -> list[dict[str, Any]]:
+    with (
+        tempfile.TemporaryDirectory(prefix="quotatree-bench-") as folder,
+        progress.step("replaying traces", slow=True) as step,
+    ):
+        return simulation.measure(Path(folder), quick=quick, told=step.tick)
 
 
 def _creation(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import creation, figures
+from bench import creation, figures, simulation
 from bench.creation import Pair
 from bench.scenes import tree
 
@@ -68,4 +68,15 @@ def of(pairs: Sequence[Pair], engine: Iterable[Mapping[str, Any]]) -> list[Bar]:
                     unit=" MB",
                 )
             )
+    return found
+
+
+def of_simulation(runs: Iterable[Mapping[str, Any]]) -> list[Bar]:
+    """Return the bars of `quotatree simulate`: time that passes, and memory."""
+    found = []
+    for run in runs:
+        what = f"simulate, {run['what']}"
+        found.append(Bar(what=what, figure=run["seconds"], bar=run["within"], unit=" s"))
+        if run["events"] >= simulation.EVENTS:
+            found.append(Bar(what=what, figure=run["bytes"] / 10**6, bar=1000, unit=" MB"))
     return found

@@ -28,11 +28,12 @@ class Results:
     pairs: Sequence[Pair] = ()
     engine: Sequence[Mapping[str, Any]] = ()
     controller: Mapping[str, int] = field(default_factory=dict)
+    simulated: Sequence[Mapping[str, Any]] = ()
 
     @property
     def bars(self) -> list[Bar]:
         """The bars, with what was measured beside them."""
-        return bars.of(self.pairs, self.engine)
+        return bars.of(self.pairs, self.engine) + bars.of_simulation(self.simulated)
 
 
 def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
         },
         "engine": [dict(size) for size in results.engine],
         "controller": dict(results.controller),
+        "simulated": [dict(run) for run in results.simulated],
     }
 
 
@@ -76,6 +78,8 @@ def screen(results: Results) -> RenderableType:
             Text(f"Controller: {before:.0f} MB resident before the load, {after:.0f} MB after it."),
             Text(),
         ]
+    if results.simulated:
+        parts += [_simulated(results.simulated), Text()]
     return Group(*parts, _bars(results.bars))
 
 
@@ -142,6 +146,21 @@ def _engine(engine: Sequence[Mapping[str, Any]]) -> Table:
             f"{1e6 / (deciding.median + settling.median):,.0f}",
             f"{size['bytes'] / size['namespaces']:,.0f}",
             f"{size['bytes'] / 10**6:.1f}",
+        )
+    return table
+
+
+def _simulated(runs: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("quotatree simulate, from the start of the process to its end, report included")
+    for column in ("", "s", "processor s", "µs an event", "MB"):
+        table.add_column(column, justify="right" if column else "left")
+    for run in runs:
+        table.add_row(
+            run["what"],
+            f"{run['seconds']:.1f}",
+            f"{run['processor_seconds']:.1f}",
+            f"{run['processor_seconds'] / run['events'] * 1e6:.0f}",
+            f"{run['bytes'] / 10**6:.0f}",
         )
     return table
 

@@ -30,7 +30,7 @@ from quotatree.units.resources import Resources
 pytestmark = pytest.mark.cluster
 
 ROUNDS = 60 if os.environ.get("QUOTATREE_SOAK") else 6
-MAPS = "count/configmaps"
+SECRETS = "count/secrets"
 HEAD = "apiVersion: quotatree.dev/v1alpha1\nkind: Tree\ntree:\n"
 _SETTLED = 10.0  # seconds
 
@@ -78,12 +78,12 @@ def node(
     # The limit of the root has everything measured, so all numbers can be foretold.
     hard = chance.randint(2, 14) if limited or chance.random() < 0.7 else None
     kept = chance.randint(1, hard or 4) if chance.random() < 0.4 else None
-    spec = {"hard": {} if hard is None else {MAPS: str(hard)}}
+    spec = {"hard": {} if hard is None else {SECRETS: str(hard)}}
     quota = Quota(
         namespace=Namespace(name),
         name=QuotaName("quota"),
         hard=Resources.parse(spec["hard"]),
-        guaranteed=Resources.parse({} if kept is None else {MAPS: str(kept)}),
+        guaranteed=Resources.parse({} if kept is None else {SECRETS: str(kept)}),
     )
     return TreeNode(
         namespace=Namespace(name),
@@ -100,10 +100,10 @@ def fill(run: Run, ask: Ask, chance: random.Random, names: list[str]) -> None:
     """
     for name in sorted(names):
         (seen,) = (node for node in tree_state(run).nodes if node.namespace == name)
-        room = seen.figures.available.nano(MAPS) // NANO
+        room = seen.figures.available.nano(SECRETS) // NANO
         for number in range(min(chance.randint(0, 3), room)):
-            body = {"metadata": {"name": f"c{number}"}}
-            ask("create", paths.CONFIG_MAPS, body, namespace=name)
+            body = {"metadata": {"name": f"s{number}"}}
+            ask("create", paths.SECRETS, body, namespace=name)
 
 
 # -- what was foretold and what came --------------------------------------------------------
@@ -139,7 +139,7 @@ def standing(state: TreeState, names: set[str]) -> dict[str, tuple[Any, ...]]:
                 figures.used.to_strings().get(resource, "0"),
                 figures.charged.to_strings().get(resource, "0"),
             )
-            for resource in (MAPS,)
+            for resource in (SECRETS,)
             if resource in figures.hard or figures.guaranteed.nano(resource)
         ]
         if seen.namespace in names:
@@ -241,6 +241,26 @@ def test_what_others_set_is_kept_or_in_conflict_as_apply_has_it(run: Run, ask: A
     assert "somebody" in said.stdout
     assert run("apply", "-f", "-", stdin=fight).exit_code == 1
     assert run("plan", "--force-conflicts", "-f", "-", stdin=fight).exit_code == 0
+
+
+def test_what_runs_in_an_adopted_namespace_is_counted_from_its_objects(run: Run, ask: Ask) -> None:
+    ask("create", paths.NAMESPACES, {"metadata": {"name": "adopted"}})
+    for number in range(3):
+        ask("create", paths.SECRETS, {"metadata": {"name": f"s{number}"}}, namespace="adopted")
+        container = {"name": "c", "image": "none.invalid/x", "resources": {"requests": {"cpu": 2}}}
+        body = {"metadata": {"name": f"p{number}"}, "spec": {"containers": [container]}}
+        ask("create", paths.PODS, body, namespace="adopted")
+    hard = "{cpu: 5, count/secrets: 4, count/widgets.example.com: 1}"
+    wanted = f"{HEAD}  adopter: {{hard: {hard}, children: {{adopted: }}}}\n"
+    document = json.loads(run("plan", "-o", "json", "-f", "-", stdin=wanted).stdout)
+    (root,) = (n for n in document["nodes"] if n["namespace"] == "adopter")
+    used = {row["resource"]: (row["used"], row["over"]) for row in root["resources"]}
+    assert used["cpu"] == ("6", "1")
+    assert used["count/secrets"] == ("3", "0")
+    codes = {f["code"]: f["message"] for f in document["findings"]}
+    assert "over-hard" in codes
+    assert "widgets" in codes["usage-not-measured"]
+    assert "cpu" not in codes["usage-not-measured"]
 
 
 def test_devices_are_held_against_what_nodes_and_device_classes_offer(run: Run, ask: Ask) -> None:

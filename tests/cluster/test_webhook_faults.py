@@ -89,6 +89,7 @@ async def first_refusal(client: Client, tree: Tree, what: str) -> float:
     print(f"first refusal with a {what} webhook: {took:.2f} s")
     assert not answer.admitted
     assert 'failed calling webhook "usage.quotatree.dev"' in answer.message
+    assert "/admit/usage" in answer.message  # users see the URL: no place for a secret
     return took
 
 

@@ -11,13 +11,15 @@ import pytest
 from tests.docs import pages
 from tools import reference
 
-from quotatree.cli import plan_report
+from quotatree.cli import explain_report, plan_report
+from quotatree.cli.doctor import rules
 from quotatree.cli.main import COMMANDS, cli
-from quotatree.codec import quota_rules, treefile_rules, treefile_schema
+from quotatree.codec import quota_rules, treefile_rules, treefile_schema, workloads
 from quotatree.codec.desired import LABEL_APPLIED
 from quotatree.manifests import crd, install
 from quotatree.manifests.settings import InstallSettings
 from quotatree.model import names
+from quotatree.model.fit import WORDS, Reason
 
 SOURCE = pages.ROOT / "src" / "quotatree"
 INSTALLATION = install.installation(InstallSettings(version="0", image="-"))
@@ -94,6 +96,21 @@ def test_every_condition_and_event_is_described():
     assert [word for word in sorted(found) if f"`{word}`" not in described] == []
 
 
+def test_every_reason_and_finding_of_check_and_explain_is_described():
+    described = page("reference/reasons.md")
+    rows = {rule.code: f"| `{rule.code}` |" for rule in explain_report.RULES}
+    assert [code for code, row in rows.items() if row not in described] == []
+    for reason in Reason:
+        when = "temporary" if reason.temporary else "never"
+        assert f"| `{reason.value}` | {when} | {WORDS[reason].partition(';')[0]}" in described
+
+
+def test_every_kind_whose_pods_are_known_is_described():
+    described = page("how-to/check-before-applying.md")
+    kinds = {kind for _, kind in workloads.KINDS}
+    assert [k for k in sorted(kinds) if not re.search(rf"\b{k}\b", described)] == []
+
+
 def test_every_policy_is_described():
     described = page("reference/errors.md")
     kind = "ValidatingAdmissionPolicy"
@@ -137,3 +154,9 @@ def test_generated_pages_are_up_to_date():
 def test_the_schema_of_the_file_is_up_to_date():
     written = (pages.DOCS / "reference" / "quotatree.schema.json").read_text(encoding="utf-8")
     assert json.loads(written) == treefile_schema.schema(), "run: make docs"
+
+
+def test_every_finding_of_the_doctor_is_described():
+    described = page("how-to/doctor.md")
+    rows = [f"| `{rule.code}` | {rule.level.value} |" for rule in rules.RULES]
+    assert [row for row in rows if row not in described] == []

@@ -19,7 +19,8 @@ NANO = 10**9
 
 
 def kinds(block, kind):
-    return [d for d in yaml.safe_load_all(block.text) if d and d.get("kind") == kind]
+    found = [d for d in yaml.safe_load_all(block.text) if isinstance(d, dict)]
+    return [document for document in found if document.get("kind") == kind]
 
 
 @pytest.mark.parametrize("block", [b for b in YAML if kinds(b, "Tree")], ids=lambda b: b.place)

@@ -58,6 +58,7 @@ async def test_everything_that_is_wrong_is_said_at_once():
         ("a", {"hard": {"pods": "3"}}, "3 is below the 4 in use"),
         ("a", {"guaranteed": {"pods": "9"}}, "spec.guaranteed waits: org has no room"),
         ("a", {"hard": {"cpu": "5"}}, "must now say their cpu"),
+        ("a", {"hard": {"requests.memory": "5Gi"}}, "must now say their requests.memory"),
     ],
 )
 async def test_a_tree_quota_that_surprises_is_accepted_with_a_warning(namespace, spec, want):

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from typing import Final
 
 import click
 
-from quotatree.cli import apply_steps, inventory, options, plan_apply
+from quotatree.cli import apply_steps, inventory, mistakes, options, plan_apply
 from quotatree.cluster.client import Client
 from quotatree.codec import treefile
 from quotatree.errors import ClusterError, InputError
-from quotatree.model.problem import Problem
 from quotatree.model.treefile import TreeFile
-
-_SHOWN_PROBLEMS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,22 +121,7 @@ def read(filename: str) -> TreeFile:
     found = treefile.parse(options.read_bytes(filename, treefile.MAX_BYTES))
     if isinstance(found, TreeFile):
         return found
-    raise InputError(problem_list(filename, found))
-
-
-def problem_list(filename: str, problems: tuple[Problem, ...]) -> str:
-    """Return the mistakes of a file as lines that editors and terminals can follow."""
-    name = "<stdin>" if filename == "-" else filename
-    count = f"{len(problems)} mistake{'' if len(problems) == 1 else 's'}"
-    lines = [f"{name}: {count}, nothing was changed"]
-    for problem in problems[:_SHOWN_PROBLEMS]:
-        place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
-        path = f" {problem.path}:" if problem.path else ""
-        hint = f"; {problem.hint}" if problem.hint else ""
-        lines.append(f"{place}:{path} {problem.message}{hint}")
-    if len(problems) > _SHOWN_PROBLEMS:
-        lines.append(f"… and {len(problems) - _SHOWN_PROBLEMS} more")
-    return "\n".join(lines)
+    raise InputError(mistakes.problem_list(filename, found))
 
 
 async def _apply(

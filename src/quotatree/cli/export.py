@@ -11,8 +11,8 @@ from typing import Any, Final
 import click
 
 import quotatree
-from quotatree.cli import options
-from quotatree.cli.apply import problem_list, read
+from quotatree.cli import mistakes, options
+from quotatree.cli.apply import read
 from quotatree.codec import live_tree, namespaces, pulumi_program, quotas, treefile
 from quotatree.engine import rollup, survey
 from quotatree.engine.survey import Observed
@@ -36,7 +36,12 @@ class _Found:
     parent: str | None = None
 
 
-@click.group()
+@click.group(
+    epilog=options.examples(
+        "quotatree export pulumi > __main__.py",
+        "quotatree export pulumi -f quotatree.yaml > __main__.py",
+    )
+)
 def export() -> None:
     """Write the tree in the form of another tool."""
 
@@ -132,7 +137,7 @@ def of_state(state: TreeState, objects: list[dict[str, Any]], *, root: str | Non
     tree = live_tree.of_nodes(nodes, objects)
     problems = treefile.from_data(treefile.to_data(tree))
     if not isinstance(problems, TreeFile):
-        raise InputError(problem_list("the tree of the cluster", problems))
+        raise InputError(mistakes.problem_list("the tree of the cluster", problems))
     parent = _parent(nodes, root)
     return _Found(tree=tree if parent is None else _with_lifecycle(tree, nodes), parent=parent)
 

@@ -15,10 +15,20 @@ from quotatree.errors import QuotaTreeError
 # A command is imported when it is called: help and completion must not wait for HTTP and TLS.
 COMMANDS: Final = {
     "apply": ("quotatree.cli.apply:apply", "Bring the cluster in line with quotatree.yaml."),
+    "check": ("quotatree.cli.check:check", "Tell whether manifests fit into the tree."),
     "completion": ("quotatree.cli.completion:completion", "Print the shell completion script."),
     "controller": (
         "quotatree.cli.controller:controller_command",
         "Run the controller and its webhook.",
+    ),
+    "doctor": (
+        "quotatree.cli.doctor.command:doctor",
+        "Look whether the installation is sound, and mend wrong counts.",
+    ),
+    "explain": ("quotatree.cli.explain:explain", "Explain who refuses, and what would help."),
+    "import": (
+        "quotatree.cli.importing:import_command",
+        "Write quotatree.yaml from what other tools limit now.",
     ),
     "export": ("quotatree.cli.export:export", "Write the tree in the form of another tool."),
     "manifests": (
@@ -30,6 +40,10 @@ COMMANDS: Final = {
         "Show what applying quotatree.yaml would do, and whether it fits.",
     ),
     "sandbox": ("quotatree.cli.sandbox:sandbox", "Run a real control plane on loopback."),
+    "simulate": (
+        "quotatree.cli.simulate:simulate",
+        "Replay a trace of workloads against a tree.",
+    ),
     "tree": ("quotatree.cli.tree:tree", "Show the tree with its usage."),
     "uninstall": ("quotatree.cli.uninstall:uninstall", "Take quotatree out of the cluster."),
     "version": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from quotatree.engine.survey import Observed
 from quotatree.errors import ClusterError
 from quotatree.model import names
 from quotatree.model.offers import Offers
+
+Listed = tuple[list[dict[str, Any]], int]
+"""Objects, and the revision at which they stood."""
 
 
 async def tree_quotas(client: Client) -> tuple[list[dict[str, Any]], int]:
@@ -61,21 +65,26 @@ async def observe(client: Client) -> Observed:
 
 async def lists(client: Client) -> Lists:
     """Return the same as objects. Raises: ClusterError."""
-    (
-        (spaces, *revisions_of_spaces),
-        (limits, *revisions_of_limits),
-        (counts, *revisions),
-    ) = await asyncio.gather(
+    spaces, limits, counts = await _all(
         client.list_all(paths.NAMESPACES),
         tree_quotas(client),
         client.list_all(paths.RESOURCE_QUOTAS, label_selector=f"{names.LABEL_MANAGED}=true"),
     )
     return Lists(
-        namespaces=spaces,
-        quotas=limits,
-        managed=counts,
-        resource_version=min(*revisions_of_spaces, *revisions_of_limits, *revisions),
+        namespaces=spaces[0],
+        quotas=limits[0],
+        managed=counts[0],
+        resource_version=min(spaces[1], limits[1], counts[1]),
     )
+
+
+async def _all(*requests: Coroutine[Any, Any, Listed]) -> list[Listed]:
+    """Wait for all answers, then raise the first failure: nothing is left in flight behind it."""
+    found = await asyncio.gather(*requests, return_exceptions=True)
+    for answer in found:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in found if not isinstance(answer, BaseException)]
 
 
 async def offers(client: Client) -> Offers:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import click
 from rich.console import Console
 
 import quotatree
-from quotatree.cli import apply, options, plan_apply, plan_inputs, plan_report, plan_screen
+from quotatree.cli import mistakes, options, plan_apply, plan_inputs, plan_report, plan_screen
 from quotatree.cli.plan_inputs import Situation
 from quotatree.cli.plan_report import Planned
 from quotatree.codec import treefile
@@ -49,7 +51,14 @@ class Wishes:
         "quotatree plan -f quotatree.yaml --offline --state state.json -o sarif",
     )
 )
-@click.option("-f", "--filename", required=True, metavar="FILE", help="The file; - is stdin.")
+@click.option(
+    "-f",
+    "--filename",
+    required=True,
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="The file; - is stdin.",
+)
 @click.option(
     "--offline", is_flag=True, help="Ask no cluster: plan against --state, else an empty cluster."
 )
@@ -57,6 +66,7 @@ class Wishes:
     "--state",
     "state_file",
     metavar="FILE",
+    type=click.Path(allow_dash=True),
     help="With --offline: the cluster as `quotatree tree -o json` printed it; - is stdin.",
 )
 @click.option("--prune", is_flag=True, help="Plan for `quotatree apply --prune`.")
@@ -137,12 +147,13 @@ def _broken(wishes: Wishes, problems: tuple[Problem, ...]) -> InputError:
     """Show a file's mistakes as the program that reads stdout wants them; return the error."""
     if wishes.output != "text":
         click.echo(_document(plan_report.broken(wishes.file, problems), wishes), nl=False)
-    return InputError(apply.problem_list(wishes.file, problems))
+    return InputError(mistakes.problem_list(wishes.file, problems))
 
 
 async def _live(kubeconfig: str | None, context: str | None, tree: TreeFile) -> Situation:
     async with await options.connect(kubeconfig, context) as client:
-        return await plan_inputs.live(client, tree)
+        now = datetime.fromtimestamp(time.time(), tz=UTC)
+        return await plan_inputs.live(client, tree, now=now)
 
 
 def _offline(tree: TreeFile, state_file: str | None) -> Situation:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from quotatree.cli import observe, options, plan_apply
+from quotatree.cli import observe, options, plan_apply, plan_recount
 from quotatree.cluster.client import Client
 from quotatree.codec import standing
 from quotatree.codec import state as state_codec
@@ -37,7 +38,7 @@ class Situation:
     unasked: str = ""
 
 
-async def live(client: Client, tree: TreeFile) -> Situation:
+async def live(client: Client, tree: TreeFile, *, now: datetime) -> Situation:
     """Return the situation in a cluster; nothing is written. Raises: ClusterError."""
     lists = await observe.lists(client)
     objects = {
@@ -48,13 +49,21 @@ async def live(client: Client, tree: TreeFile) -> Situation:
     offers, unasked = await _offers(client, tree)
     return Situation(
         where=client.server,
-        seen=lists.observed(),
+        seen=await _measured(client, lists.observed(), merged.tree, now=now),
         tree=merged.tree,
         labels=merged.labels,
         conflicts=merged.conflicts,
         offers=offers,
         unasked=unasked,
     )
+
+
+async def _measured(client: Client, seen: Observed, tree: TreeFile, *, now: datetime) -> Observed:
+    """Return what was observed, with what the tree would have measured for the first time."""
+    unmeasured = whatif.after(seen, tree).unmeasured
+    if not unmeasured:
+        return seen
+    return whatif.measured(seen, await plan_recount.recount(client, unmeasured, now))
 
 
 async def _offers(client: Client, tree: TreeFile) -> tuple[Offers | None, str]:

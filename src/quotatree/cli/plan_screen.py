@@ -60,11 +60,15 @@ def screen(
     parts += _nodes(forecast, report, signs=signs, everything=everything)
     most = len(report.items) if everything else MAX_FINDINGS
     for item in report.items[:most]:
-        parts += ["", _finding(item)]
+        parts += ["", finding(item)]
     if len(report.items) > most:
         parts += ["", Text(f"… and {len(report.items) - most} more findings; --all shows them")]
-    verdict = Text(f"Verdict: {report.verdict.value}", style=_VERDICTS[report.verdict])
-    return Group(*parts, "", verdict)
+    return Group(*parts, "", verdict(report.verdict))
+
+
+def verdict(found: Verdict) -> Text:
+    """Return the last line of a report."""
+    return Text(f"Verdict: {found.value}", style=_VERDICTS[found])
 
 
 # -- steps ----------------------------------------------------------------------------------
@@ -182,17 +186,19 @@ def _human(row: Row, nano: int, *, up: bool = True) -> str:
 # -- findings -------------------------------------------------------------------------------
 
 
-def _finding(item: Item) -> RenderableType:
+def finding(item: Item) -> RenderableType:
+    """Return one finding: what it is about, what it says, what to do next."""
     place = item.place
     where = f"{place.file}:{place.line}" if place.file and place.line else place.file
     head = Text.assemble((item.level.value, _LEVELS[item.level]), f" {item.code}: {item.subject}")
     if where:
         head.append(f" ({where})")
-    lines: list[RenderableType] = [head, _indented(item.message)]
+    lines: list[RenderableType] = [head, indented(item.message)]
     if item.remedy:
-        lines.append(_indented(f"next: {item.remedy}"))
+        lines.append(indented(f"next: {item.remedy}"))
     return Group(*lines)
 
 
-def _indented(text: str) -> Padding:
+def indented(text: str) -> Padding:
+    """Return a line that belongs to the one above it."""
     return Padding(Text(text), (0, 0, 0, 4), expand=False)

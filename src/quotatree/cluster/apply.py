@@ -48,7 +48,7 @@ async def carry_out(  # noqa: PLR0911 - one return a case
             body = _managed_body(what)
             return await client.create(paths.RESOURCE_QUOTAS, body, namespace=what.namespace)
         case effect.PatchManaged() | effect.PatchManagedStatus():
-            return await _patch_managed(client, what)
+            return await patch_managed(client, what)
         case effect.DeleteManaged():
             return await client.delete(
                 paths.RESOURCE_QUOTAS, what.quota, namespace=what.namespace, uid=what.uid
@@ -146,9 +146,10 @@ def scopes_of(scopes: ScopeSet) -> dict[str, Any]:
     return quotas.scopes_to_dict(scopes)
 
 
-async def _patch_managed(
+async def patch_managed(
     client: Client, what: effect.PatchManaged | effect.PatchManagedStatus
 ) -> dict[str, Any]:
+    """Change a managed ResourceQuota or its status. Raises: ClusterError, 409 when it lost."""
     metadata: dict[str, Any] = {"resourceVersion": str(what.resource_version)}
     limits = what.limits if isinstance(what, effect.PatchManaged) else None
     if annotations := _annotations(what.annotations, limits):

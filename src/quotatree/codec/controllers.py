@@ -46,7 +46,8 @@ def _deployment(obj: Mapping[str, Any], context: Context) -> Expansion:
     found = _replicated(obj, context)
     spec = fields.mapping(obj, "spec")
     surge = _surge(fields.mapping(spec, "strategy"), count(spec, "replicas", 1))
-    notes = (f"a rollout runs up to {surge} more pods for a while (maxSurge)",) if surge else ()
+    more = "one more pod" if surge == 1 else f"up to {surge} more pods"
+    notes = (f"a rollout runs {more} for a while (maxSurge)",) if surge else ()
     parts = (*found.parts, plain("replicasets.apps", "replica set"))
     return replace(found, parts=parts, notes=notes)
 
@@ -79,10 +80,12 @@ def _name(obj: Mapping[str, Any]) -> str:
 def _daemon_set(obj: Mapping[str, Any], context: Context) -> Expansion:
     one = expand(_of_template(obj), context, number=1)
     text = "a DaemonSet has a pod on each node that it matches: how many is not known here"
-    cost = one.parts[0].charge.amounts.without(["count/pods"])
+    cost = one.parts[0].charge.amounts.without(["count/pods", "pods", "cpu", "memory"])
     return Expansion(
         parts=(plain("controllerrevisions.apps", "revision"),),
-        unknown=(f"{text}; each pod costs {cost}",),
+        unknown=(
+            f"{text}; each costs {', '.join(f'{n} {a}' for n, a in cost.to_strings().items())}",
+        ),
         problems=one.problems,
     )
 
@@ -121,6 +124,20 @@ def _cron_job(obj: Mapping[str, Any], context: Context) -> Expansion:
     if spec.get("suspend") is True:
         notes.append("it is suspended: no run until it is resumed")
     return replace(found, parts=(*found.parts, plain(_JOBS, "run")), notes=tuple(notes))
+
+
+def standing(obj: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return how many pods a controller wants and how many it has, None where it does not say."""
+    spec, status = fields.mapping(obj, "spec"), fields.mapping(obj, "status")
+    kind = fields.text(obj, "kind")
+    if kind in {"Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"}:
+        return count(spec, "replicas", 1), count(status, "replicas", 0)
+    if kind != "Job":
+        return None
+    wanted = count(spec, "parallelism", 1)
+    if (completions := fields.whole(spec.get("completions"))) is not None:
+        wanted = min(wanted, max(0, completions - count(status, "succeeded", 0)))
+    return (0 if spec.get("suspend") is True else wanted), count(status, "active", 0)
 
 
 KINDS: Final[Mapping[Kind, Callable[[Mapping[str, Any], Context], Expansion]]] = {

@@ -99,10 +99,24 @@ def _pipeline_run(obj: Body, context: Context) -> Expansion:
 def _stages_of(tasks: Sequence[Body]) -> list[list[str]]:
     """Return the tasks of a pipeline in stages: by `runAfter` and by the results they use."""
     before = {
-        fields.text(task, "name"): {*fields.texts(task, "runAfter"), *_RESULT.findall(str(task))}
+        fields.text(task, "name"): {*fields.texts(task, "runAfter"), *_used_results(task)}
         for task in tasks
     }
     return stages(before)
+
+
+def _used_results(task: Body) -> set[str]:
+    """Return the tasks whose results a task uses: in its parameters, its matrix or its `when`."""
+    said: list[object] = []
+    for item in (
+        *fields.items(task, "params"),
+        *fields.items(fields.mapping(task, "matrix"), "params"),
+        *fields.items(task, "when"),
+    ):
+        for key in ("value", "values", "input"):
+            found = item.get(key)
+            said += found if type(found) is list else [found]
+    return {name for text in said if type(text) is str for name in _RESULT.findall(text)}
 
 
 def _missing(kind: str, ref: Body) -> str:

@@ -202,12 +202,14 @@ def _workers(item: Mapping[str, Any], context: Context, *, path: Path, scales: b
     role = fields.text(item, "groupName") or "workers"
     hosts = max(1, count(item, "numOfHosts", 1))
     least = count(item, "minReplicas", 0)
+    most = fields.whole(item.get("maxReplicas"))
     number = max(count(item, "replicas", least), least)
+    if most is not None:
+        number = min(number, most)
     if item.get("suspend") is True:
         number = 0
     template = Template(body=fields.mapping(item, "template"), path=(*path, "template"), role=role)
     found = expand(template, context, number=number * hosts)
-    most = fields.whole(item.get("maxReplicas"))
     if not scales or (most is not None and most <= number):
         return found
     to = f"to {most * hosts} pods" if most is not None else "without a bound (no maxReplicas)"

@@ -96,7 +96,7 @@ def read(text: str) -> Document:
     except _UnreadableError as stop:
         return Document(findings=(*reader.findings, (stop.finding, stop.mark)))
     except yaml.YAMLError as error:
-        return Document(findings=(*reader.findings, _syntax_finding(text, error)))
+        return Document(findings=(*reader.findings, syntax_finding(text, error)))
     except ValueError as error:
         # PyYAML's own: e.g. a \U escape beyond Unicode.
         return Document(findings=((Finding(path=(), message=f"is no YAML: {error}"), _START),))
@@ -232,7 +232,8 @@ class _Reader:
                 yield frame.key
 
 
-def _syntax_finding(text: str, error: yaml.YAMLError) -> tuple[Finding, Mark]:
+def syntax_finding(text: str, error: yaml.YAMLError) -> tuple[Finding, Mark]:
+    """Return what the parser complains of, and where."""
     if isinstance(error, yaml.reader.ReaderError):
         position = cast("int", error.position)
         line = text.count("\n", 0, position) + 1

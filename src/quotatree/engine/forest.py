@@ -233,11 +233,11 @@ class Forest:
         old = node.parent
         if old is parent:
             return
-        self.shape += 1
         if old is not None:
             self._charge(old, node, sign=-1)
             old.children.discard(node.name)
         node.parent = parent
+        self.shape += 1
         if parent is not None:
             parent.children.add(node.name)
             self._charge(parent, node, sign=1)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from quotatree.engine import room
 from quotatree.engine.account import Account, AccountKey, is_tight
+from quotatree.engine.fence import Fence
 from quotatree.engine.forest import NOTHING, Amounts, Forest
 from quotatree.engine.moves import Moves
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
@@ -50,7 +51,7 @@ class Ledger:
         self.forest = Forest()
         self.unmeasured = Unmeasured(self.forest)
         self.unsettled: set[AccountKey] = set()
-        self._unfenced: set[AccountKey] = set()
+        self._fence = Fence(self.forest)
         self.moves = Moves(self.forest, self.timing)
         self._accounts: dict[AccountKey, Account] = {}
         self.tightenings = Tightenings(self.timing, self._accounts.get)
@@ -94,7 +95,7 @@ class Ledger:
     def _drop(self, key: AccountKey) -> None:
         self._accounts.pop(key, None)
         self.unsettled.discard(key)
-        self._unfenced.discard(key)
+        self._fence.drop(key)
         self.unmeasured.drop(key)
         self.tightenings.drop(key)
 
@@ -155,7 +156,7 @@ class Ledger:
         account.uid = seen.uid
         account.resource_version = seen.resource_version
         account.epoch = seen.epoch
-        (self._unfenced.discard if seen.epoch == self.epoch else self._unfenced.add)(key)
+        self._fence.note(key, fenced=seen.epoch == self.epoch)
         account.used = used
         account.slice = seen.slice.nanos()
         account.ready = seen.ready
@@ -184,7 +185,7 @@ class Ledger:
 
         What was granted may have been committed just before, so it is taken for used.
         """
-        self._unfenced.discard(key)
+        self._fence.drop(key)
         self.unmeasured.drop(key)
         account = self._accounts.get(key)
         if account is not None:
@@ -245,10 +246,7 @@ class Ledger:
 
         On one that does not, a grant of an earlier writer may still be committed, uncounted here.
         """
-        if not self._unfenced:
-            return True
-        root = self.forest.path(name)[-1]
-        return not any(s == scopes and self.forest.path(n)[-1] == root for n, s in self._unfenced)
+        return self._fence.stands(name, scopes)
 
     def account(self, name: Namespace, scopes: ScopeSet) -> Account | None:
         """Return the account of a managed ResourceQuota, None when none was ever seen."""

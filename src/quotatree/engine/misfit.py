@@ -17,6 +17,7 @@ from quotatree.model.report import Level, Rule
 from quotatree.model.scope import ScopeSet
 from quotatree.model.treefile import Spot
 from quotatree.model.verdict import Limit
+from quotatree.units import resource_names
 
 OVER: Final = Rule(
     code="over-hard",
@@ -74,7 +75,8 @@ UNMEASURED: Final = Rule(
     code="usage-not-measured",
     title="A resource would be limited whose usage is not measured yet.",
     level=Level.NOTE,
-    help="The numbers take what already runs there for nothing, until quotatree measures it.",
+    help="A plan in a cluster counts the objects themselves. What it may not list, counts of "
+    "custom resources, and what a state file has no figures for are taken for nothing.",
 )
 MUST_SAY: Final = Rule(
     code="pods-must-say",
@@ -97,7 +99,6 @@ RULES: Final = (
 )
 
 _SHOWN: Final = 3  # of those who are in the way
-_COMPUTE: Final = frozenset({"cpu", "memory", "limits.cpu", "limits.memory"})
 
 
 def findings(trial: Trial) -> Iterator[Finding]:
@@ -355,7 +356,7 @@ def _new_compute(trial: Trial, name: Namespace) -> set[str]:
     if name not in trial.before.namespaces:
         return set()
     new = limited(trial.outcome.world) - limited(trial.before)
-    return {r for r in new if r.removeprefix("requests.") in _COMPUTE}
+    return new & resource_names.MUST_BE_SAID
 
 
 def _spot(trial: Trial, name: Namespace, row: Row, *, field: str) -> Spot:

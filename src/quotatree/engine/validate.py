@@ -6,14 +6,10 @@ does not fit waits; but who writes them should hear it at once.
 
 from __future__ import annotations
 
-from typing import Final
-
 from quotatree.engine import explain, room
 from quotatree.engine.world import World
 from quotatree.model.quota import Quota
 from quotatree.units import resource_names
-
-_COMPUTE: Final = frozenset({"cpu", "memory", "limits.cpu", "limits.memory"})
 
 
 def warnings(world: World, quota: Quota) -> tuple[str, ...]:
@@ -76,9 +72,7 @@ def _no_room(world: World, quota: Quota) -> list[str]:
 
 def _compute(quota: Quota) -> list[str]:
     """Native admission refuses pods that do not name what a quota of theirs counts."""
-    named = sorted(
-        name for name in quota.hard if name in _COMPUTE or name.startswith("requests.cpu")
-    )
+    named = sorted(resource_names.MUST_BE_SAID & quota.hard.keys())
     if not named or quota.scopes:
         return []
     warning = (

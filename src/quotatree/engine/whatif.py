@@ -161,6 +161,24 @@ def world(seen: Observed) -> World:
     return found
 
 
+def measured(seen: Observed, found: Mapping[AccountKey, Mapping[str, int]]) -> Observed:
+    """Return what was observed, with figures from elsewhere for what nobody had measured."""
+    known = {(quota.namespace, quota.scopes): quota for quota in seen.managed}
+    for key, used in found.items():
+        quota = known.get(key)
+        if quota is None:
+            known[key] = _measurement(*key, used)
+        else:
+            more = Resources.from_nano(used).without(quota.used)
+            known[key] = replace(
+                quota,
+                used=quota.used + more,
+                spec_hard=quota.spec_hard + plan.wide(more),
+                status_hard=quota.status_hard + plan.wide(more),
+            )
+    return replace(seen, managed=tuple(known.values()))
+
+
 # -- questions about growth -----------------------------------------------------------------
 
 

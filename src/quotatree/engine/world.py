@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from quotatree.engine.ledger import Ledger
@@ -30,6 +31,7 @@ class World:
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
         self._owned: dict[Namespace, set[Namespace]] = {}
+        self._named_as_owner: Counter[Uid] = Counter()
         self._cascaded: set[Uid] = set()
 
     # -- taking in ----------------------------------------------------------------------------
@@ -61,7 +63,8 @@ class World:
         if known is not None and known.resource_version > resource_version:
             return set()
         dirty = self._near(name) | set(self.ledger.forest.subtree(name))
-        if known is not None and known.terminating and self.cascades(name):
+        cascaded = known is not None and known.terminating and self.cascades(name)
+        if known is not None and cascaded and known.uid in self._named_as_owner:
             self._cascaded.add(known.uid)
         self.namespaces.pop(name, None)
         found = self.managed.pop(name, {})
@@ -90,6 +93,12 @@ class World:
         self, name: Namespace, old: ObservedNamespace | None, new: ObservedNamespace | None
     ) -> set[Namespace]:
         """Note which namespaces own `name`; returns those for which that is new."""
+        self._named_as_owner.update(_owner_uids(new))
+        for uid in _owner_uids(old):
+            self._named_as_owner[uid] -= 1
+            if not self._named_as_owner[uid]:
+                del self._named_as_owner[uid]
+                self._cascaded.discard(uid)
         before, after = _owners(old), _owners(new)
         if before == after:
             return set()
@@ -99,9 +108,6 @@ class World:
                 del self._owned[owner]
         for owner in after - before:
             self._owned.setdefault(owner, set()).add(name)
-        if self._cascaded:
-            seen = self.namespaces.values()
-            self._cascaded &= {owner.uid for one in seen for owner in one.owners}
         return before ^ after
 
     def see_managed(self, seen: ManagedQuota) -> set[Namespace]:
@@ -248,6 +254,10 @@ def _owners(seen: ObservedNamespace | None) -> set[Namespace]:
     if seen is None:
         return set()
     return {Namespace(owner.name) for owner in seen.owners if owner.kind == "Namespace"}
+
+
+def _owner_uids(seen: ObservedNamespace | None) -> list[Uid]:
+    return [owner.uid for owner in seen.owners] if seen is not None else []
 
 
 def _permission(seen: ObservedNamespace) -> tuple[object, ...]:

@@ -28,6 +28,11 @@ IMPLICIT_DEVICE_CLASS: Final = "deviceclass.resource.kubernetes.io/"
 COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 """What pods ask for: each also as `requests.…`, which is the same, and as `limits.…`."""
 
+MUST_BE_SAID: Final = frozenset(
+    f"{prefix}{name}" for prefix in ("", REQUESTS, LIMITS) for name in ("cpu", "memory")
+)
+"""What native admission wants every pod to say once a quota without scopes counts it."""
+
 MEASURED: Final = {
     "pods": "pods",
     **{f"{prefix}{name}": "pods" for prefix in ("", REQUESTS, LIMITS) for name in COMPUTE},

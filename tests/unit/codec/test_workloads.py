@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from quotatree.codec import workloads
+from quotatree.codec import controllers, workloads
 from quotatree.codec.expansion import Context
 from quotatree.model.scope import ScopeTerm
 
@@ -123,6 +123,15 @@ RAY = f"""
 """
 PIPELINES = [
     ("a ray cluster", head("RayCluster", "ray.io/v1", f"spec:{RAY}"), pods(5, 9, 4)),
+    (
+        "no more workers than it may have",
+        head(
+            "RayCluster",
+            "ray.io/v1",
+            f"spec:{RAY.replace('replicas: 2', 'replicas: 9, maxReplicas: 2')}",
+        ),
+        pods(5, 9, 4),
+    ),
     (
         "its autoscaler runs beside the head",
         head("RayCluster", "ray.io/v1", f"spec:{RAY}    enableInTreeAutoscaling: true"),
@@ -486,6 +495,21 @@ spec:
     )
     best_effort = (ScopeTerm(scope="BestEffort"),)
     assert read(text).cost(best_effort, ("pods",)).to_strings() == {"pods": "1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "want"),
+    [
+        ("Deployment", {"replicas": 3}, {"replicas": 1}, (3, 1)),
+        ("StatefulSet", {}, {}, (1, 0)),
+        ("Job", {"parallelism": 4}, {"active": 2}, (4, 2)),
+        ("Job", {"parallelism": 4, "completions": 5}, {"succeeded": 3, "active": 1}, (2, 1)),
+        ("Job", {"suspend": True}, {}, (0, 0)),
+        ("RayCluster", {}, {}, None),
+    ],
+)
+def test_a_controller_says_how_many_of_its_pods_it_has(kind, spec, status, want):
+    assert controllers.standing({"kind": kind, "spec": spec, "status": status}) == want
 
 
 @pytest.mark.parametrize("kind", list(workloads.KINDS), ids=lambda k: k[1])

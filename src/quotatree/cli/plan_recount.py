@@ -1,0 +1,131 @@
+"""Usage that no ResourceQuota measures yet, counted from the objects themselves.
+
+A resource that nobody has limited before, and a namespace that comes into a tree with what runs in
+it, have no figures. Their objects tell: each costs what native quota would charge for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from quotatree.cluster import paths
+from quotatree.cluster.client import Client
+from quotatree.codec import charges, fields
+from quotatree.engine.account import AccountKey
+from quotatree.errors import ClusterError
+from quotatree.model.names import Namespace, ResourceName
+from quotatree.units import resource_names
+
+Unmeasured = Mapping[AccountKey, tuple[ResourceName, ...]]
+Objects = Iterable[Mapping[str, Any]]
+
+_LISTED_ONE_BY_ONE: Final = 8
+"""Namespaces up to which each is listed by itself; above, the whole cluster is."""
+
+_LEFT_OUT: Final = frozenset({403, 404})
+_SPECIAL: Final = {
+    "pods": "pods",
+    "persistentvolumeclaims": "persistentvolumeclaims",
+    "services": "services",
+    "resourceclaims": "resourceclaims.resource.k8s.io",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be counted in the objects of one kind, `<plural>[.<group>]`."""
+
+    resource: str
+    names: Mapping[AccountKey, tuple[ResourceName, ...]]
+
+    @property
+    def namespaces(self) -> list[Namespace]:
+        """Return where, without repetition."""
+        return sorted({key[0] for key in self.names})
+
+    @property
+    def kind(self) -> paths.Kind:
+        """Return where the objects are listed: all built-in kinds are served in v1."""
+        plural, _, group = self.resource.partition(".")
+        return paths.Kind(group, "v1", plural, True)
+
+
+def wanted(unmeasured: Unmeasured) -> tuple[Wanted, ...]:
+    """Return what can be counted of what is not measured: all but custom resources."""
+    found: dict[str, dict[AccountKey, tuple[ResourceName, ...]]] = {}
+    for key, names in unmeasured.items():
+        for name in names:
+            resource = _resource(name)
+            if resource:
+                here = found.setdefault(resource, {})
+                here[key] = (*here.get(key, ()), name)
+    return tuple(Wanted(resource=r, names=names) for r, names in sorted(found.items()))
+
+
+def _resource(name: str) -> str:
+    kind = resource_names.counted_kind(name) or ""
+    if kind in _SPECIAL:
+        return _SPECIAL[kind]
+    resource = kind.removeprefix(resource_names.COUNT)
+    plural, _, group = resource.partition(".")
+    return resource if plural in resource_names.KINDS.get(group, ()) else ""
+
+
+def counted(
+    what: Wanted, objects: Objects, now: datetime | None
+) -> dict[AccountKey, dict[str, int]]:
+    """Return what the objects cost, in each account that is asked about; nothing is nothing."""
+    sums: dict[AccountKey, dict[str, int]] = {
+        key: dict.fromkeys(names, 0) for key, names in what.names.items()
+    }
+    by_namespace: dict[str, list[AccountKey]] = {}
+    for key in sums:
+        by_namespace.setdefault(key[0], []).append(key)
+    for obj in objects:
+        keys = by_namespace.get(fields.text(fields.mapping(obj, "metadata"), "namespace"), ())
+        charge = charges.of_resource(what.resource, obj, now=now) if keys else None
+        for key in keys:
+            assert charge is not None
+            for name, amount in charge.within(key[1], what.names[key]).nanos().items():
+                sums[key][name] += amount
+    return sums
+
+
+async def recount(
+    client: Client, unmeasured: Unmeasured, now: datetime
+) -> dict[AccountKey, dict[str, int]]:
+    """Return what is used of what is not measured; what may not be listed is left out.
+
+    Raises:
+        ClusterError: the API server cannot be asked.
+    """
+    sums: dict[AccountKey, dict[str, int]] = {}
+    for what in wanted(unmeasured):
+        try:
+            objects = await _objects(client, what)
+        except ClusterError as error:
+            if error.status not in _LEFT_OUT:
+                raise
+            continue
+        for key, amounts in counted(what, objects, now).items():
+            sums.setdefault(key, {}).update(amounts)
+    return sums
+
+
+async def _objects(client: Client, what: Wanted) -> list[dict[str, Any]]:
+    spaces: list[Namespace] | list[None] = what.namespaces
+    if len(spaces) > _LISTED_ONE_BY_ONE:
+        spaces = [None]
+    pages = await asyncio.gather(
+        *(client.list_all(what.kind, namespace=name) for name in spaces), return_exceptions=True
+    )
+    found: list[dict[str, Any]] = []
+    for page in pages:
+        if isinstance(page, BaseException):
+            raise page
+        found += page[0]
+    return found

@@ -1,0 +1,61 @@
+"""The fence of an epoch: the trees in which a grant of an earlier leader may still be committed.
+
+A leader writes its epoch on every managed ResourceQuota. Where one does not carry it yet, a grant
+that nobody counts here may land, and its charge goes to every ancestor: so nothing is granted in a
+tree until all of it is fenced.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from quotatree.engine.account import AccountKey
+from quotatree.engine.forest import Forest
+from quotatree.model.names import Namespace
+from quotatree.model.scope import ScopeSet
+
+
+class Fence:
+    """The accounts without this leader's epoch, counted by tree.
+
+    Each review asks, while a new leader works through thousands of them; so the counts are kept,
+    and counted anew only when the forest has changed its shape.
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        self._forest = forest
+        self._open: set[AccountKey] = set()
+        self._by_tree: Counter[AccountKey] = Counter()
+        self._shape = forest.shape
+
+    def note(self, key: AccountKey, *, fenced: bool) -> None:
+        """Take in whether a managed ResourceQuota carries the epoch."""
+        if fenced:
+            self.drop(key)
+        elif key not in self._open:
+            self._count_anew()
+            self._open.add(key)
+            self._by_tree[self._tree(key)] += 1
+
+    def drop(self, key: AccountKey) -> None:
+        """Forget a managed ResourceQuota: it is gone, or fenced."""
+        if key in self._open:
+            self._count_anew()
+            self._open.discard(key)
+            self._by_tree[self._tree(key)] -= 1
+
+    def stands(self, name: Namespace, scopes: ScopeSet) -> bool:
+        """Whether every managed ResourceQuota of the tree of `name` carries the epoch."""
+        if not self._open:
+            return True
+        self._count_anew()
+        return not self._by_tree[self._tree((name, scopes))]
+
+    def _tree(self, key: AccountKey) -> AccountKey:
+        path = self._forest.path(key[0])
+        return (path[-1] if path else key[0], key[1])
+
+    def _count_anew(self) -> None:
+        if self._shape != self._forest.shape:
+            self._shape = self._forest.shape
+            self._by_tree = Counter(map(self._tree, self._open))

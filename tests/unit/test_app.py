@@ -1,0 +1,68 @@
+"""The terms of one replica: what ends them, and what does not."""
+
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from quotatree import app
+from quotatree.errors import ClusterError
+
+
+@dataclass
+class Elector:
+    """Wins each time, with a higher epoch."""
+
+    calls: list[str] = field(default_factory=list)
+    epoch: int = 0
+
+    async def acquire(self, *, above: int) -> int:
+        self.calls.append(f"acquire above {above}")
+        self.epoch = max(self.epoch, above) + 1
+        return self.epoch
+
+    async def release(self) -> None:
+        self.calls.append("release")
+
+
+@dataclass
+class Api:
+    """Lists ResourceQuotas; an error is raised instead."""
+
+    answers: list[int | ClusterError]
+
+    async def list_all(self, _kind: object) -> tuple[list[dict[str, object]], int]:
+        answer = self.answers.pop(0)
+        if isinstance(answer, ClusterError):
+            raise answer
+        annotations = {"quotatree.dev/epoch": str(answer)}
+        metadata = {"name": "quotatree", "namespace": "a", "annotations": annotations}
+        return [{"metadata": metadata}], 1
+
+
+AWAY = ClusterError("cannot be reached", status=0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "want_epoch", "want_calls"),
+    [
+        ([0], 1, ["acquire above 0"]),
+        ([7, 7], 8, ["acquire above 0", "release", "acquire above 7"]),
+        ([AWAY, 0], 2, ["acquire above 0", "release", "acquire above 0"]),
+        ([7, AWAY, 7], 9, ["acquire above 0", "release", "acquire above 7", "release"]),
+    ],
+    ids=["at once", "the Lease was deleted", "the API server is away", "both"],
+)
+async def test_a_leader_has_an_epoch_above_all_that_are_written(
+    monkeypatch, answers, want_epoch, want_calls
+):
+    monkeypatch.setattr(app, "AGAIN_AFTER", 0.0)
+    elector = Elector()
+    parts = SimpleNamespace(elector=elector, client=Api(answers))
+    assert await app._win(parts) == want_epoch
+    assert elector.calls[: len(want_calls)] == want_calls
+
+
+async def test_work_that_ends_by_itself_was_not_told_to():
+    assert not await app._until_told(asyncio.sleep(0))
