@@ -47,6 +47,8 @@ class Bed:
         settings = control_plane.Settings(name=self.name)
         state = control_plane.up(settings, progress=progress, install=into_sandbox)
         self.path = state.kubeconfig
+
+    def plant(self):
         applied = self.run("apply", "-f", "-", stdin=TREE)
         assert applied.exit_code == 0, applied.stderr
         for obj in objects():
@@ -97,8 +99,11 @@ def named(api_version, kind, name, namespace="team", **rest):
 @pytest.fixture(scope="module")
 def bed():
     made = Bed()
-    yield made
-    made.down()
+    try:
+        made.plant()
+        yield made
+    finally:
+        made.down()
 
 
 @pytest.fixture
