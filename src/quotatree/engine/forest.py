@@ -247,7 +247,8 @@ class Forest:
     def _drop_if_unused(self, node: Node) -> None:
         if node.exists or node.children or node.parent is not None:
             return
-        if not any(book.hard or book.guaranteed for book in node.books.values()):
+        # What is held may have been seen before its Namespace was.
+        if not any(b.hard or b.guaranteed or any(b.held.values()) for b in node.books.values()):
             self._nodes.pop(node.name, None)
 
     def ghost(self, node: Node, target: Node) -> None:

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from quotatree.cli.main import cli
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cli"
-EXAMPLE = Path(__file__).parents[3] / "examples" / "ai-pipeline"
+ROOT = Path(__file__).parents[3]
+EXAMPLE = Path("examples") / "ai-pipeline"  # as the screens show it, wherever the checkout lies
 TRACE = EXAMPLE / "trace.csv"
 
 TIGHT = """\
@@ -44,6 +45,7 @@ tree:
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "tight.yaml").write_text(TIGHT)
     (tmp_path / "loose.yaml").write_text(TIGHT.replace('"150"', '"250"').replace('"12"', '"24"'))
     return tmp_path
@@ -73,7 +75,7 @@ COMPARE = (TRACE, "--tree", "tight.yaml", "--tree", "loose.yaml", "--policy", "f
 def test_the_screen_is_the_accepted_one(name, arguments):
     done = simulate(*arguments)
     assert done.exit_code == 0, done.stderr
-    shown = done.stdout.replace(str(EXAMPLE), "examples/ai-pipeline")
+    shown = done.stdout
     lines = [line.rstrip() for line in shown.splitlines()]
     assert max(map(len, lines)) <= 100
     assert "\x1b" not in shown
@@ -220,7 +222,7 @@ def test_a_tree_without_limits_has_a_report_too(folder):
 
 BAD = {
     "tab.yaml": "tree:\n\torg: {}\n",
-    "cut.csv": TRACE.read_text(encoding="utf-8")[:20_000],
+    "cut.csv": (ROOT / TRACE).read_text(encoding="utf-8")[:20_000],
     "columns.csv": "pod,start\na,1\n",
     "empty.csv": "",
     "rules.yaml": "- when: {qos: BE}\n  too: a\n",
