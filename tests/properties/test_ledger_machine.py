@@ -56,6 +56,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.flights: list[Flight] = []
         self.hard: dict[Namespace, Resources] = {}
         self.guaranteed: dict[Namespace, Resources] = {}
+        self.granted: dict[Namespace, Resources] = {}
         self.generation = 0
 
     @initialize(data=st.data())
@@ -86,7 +87,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.generation += 1
         asked = words.quota(name, generation=self.generation)
         guaranteed = self.guaranteed.get(name, Resources())
-        self.world.see_quota(replace(asked, hard=self.hard[name], guaranteed=guaranteed))
+        granted = self.granted.get(name, Resources())
+        self.world.see_quota(
+            replace(asked, hard=self.hard[name], guaranteed=guaranteed, granted=granted)
+        )
         self.world.limits.settle()
 
     def show(self, obj: Object) -> None:
@@ -235,9 +239,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def crash(self) -> None:
         """The process dies with grants in flight; the next one lists, and fences by writing.
 
-        Moves in flight are decided before: a Namespace carries no fence.
+        Moves in flight are decided before: a Namespace carries no fence. The status of a TreeQuota
+        tells the next process which guarantees were in force.
         """
         self.epoch += 1
+        self.granted = self.in_force()
         self.flights = [f for f in self.flights if isinstance(f.obj, ManagedQuota)]
         self.start()
 

@@ -102,11 +102,30 @@ def _may_fit(ledger: Ledger, key: AccountKey, limits: list[Limit], *, alone: boo
     flight where there is room by settled charges, its small requests might fit. Refused at once,
     they would be refused for a sibling's grant that is not committed yet, or never will be.
     """
-    unsettled = [ledger.unsettled_under(x.ancestor, x.resource, asking=key) for x in limits]
+    unsettled = [_unsettled_under(ledger, x, asking=key) for x in limits]
     rooms = [x.hard - x.charged + loose for x, loose in zip(limits, unsettled, strict=True)]
     if alone:
         return all(x.requested <= room for x, room in zip(limits, rooms, strict=True))
     return any(loose > 0 and room > 0 for loose, room in zip(unsettled, rooms, strict=True))
+
+
+def _unsettled_under(ledger: Ledger, limit: Limit, *, asking: AccountKey) -> int:
+    """Return how much of the charge of a level may still vanish, at the most.
+
+    What the asking account itself has in flight makes no room for it. Guarantees may absorb a part
+    of it, so this is an upper bound: it decides whether to wait a moment, never whether to grant.
+    """
+    scopes = asking[1]
+    target = ledger.forest.node(limit.ancestor)
+    total = ledger.moves.charge_above(target, scopes, limit.resource)
+    for key in ledger.unsettled - {asking}:
+        account = ledger.account(*key)
+        if account is None or key[1] != scopes:
+            continue
+        if target in ledger.forest.above(ledger.forest.node(key[0])):
+            held, settled = account.held(), account.settled()
+            total += held.get(limit.resource, 0) - settled.get(limit.resource, 0)
+    return total
 
 
 def _patience(ledger: Ledger, key: AccountKey) -> float:
@@ -137,7 +156,7 @@ def _refuse(
     used = review.old.used.nanos()
     room = ledger.room(key, {limit.resource for limit in limits}, used=used)
     tight = {r: used.get(r, 0) + amount for r, amount in room.items()}
-    hasty = any(ledger.unsettled_under(x.ancestor, x.resource, asking=key) for x in limits)
+    hasty = any(_unsettled_under(ledger, x, asking=key) for x in limits)
     ledger.tighten(
         key,
         Tightening(since=now, base=review.old.resource_version, hard=tight, hasty=hasty),

@@ -313,7 +313,11 @@ class Ledger:
         """Give the held room back: the tightening lost, or there was none."""
         account = self._accounts.get(key)
         if account is not None:
-            account.reservations = [r for r in account.reservations if r.state is not State.HELD]
+            account.reservations = [
+                r
+                for r in account.reservations
+                if r.state is not State.HELD or r.step(Happening.LOST) is not State.SETTLED
+            ]
             self._post(key, account)
 
     def expire(self, now: float) -> tuple[list[AccountKey], list[Namespace]]:
@@ -380,22 +384,6 @@ class Ledger:
                 known = max(account.used.get(resource, 0), used.get(resource, 0))
                 found[resource] = available + max(0, held.get(resource, 0) - known)
         return found
-
-    def unsettled_under(self, ancestor: Namespace, resource: str, *, asking: AccountKey) -> int:
-        """Return how much of the charge of `ancestor` may still vanish, at the most.
-
-        What the asking account itself has in flight makes no room for it. Guarantees may absorb a
-        part of it, so this is an upper bound: it decides whether to wait a moment, never whether
-        to grant.
-        """
-        total = 0
-        scopes = asking[1]
-        target = self.forest.node(ancestor)
-        for key in self.unsettled - {asking}:
-            if key[1] == scopes and target in self.forest.above(self.forest.node(key[0])):
-                account = self._accounts[key]
-                total += account.held().get(resource, 0) - account.settled().get(resource, 0)
-        return total + self.moves.charge_above(target, scopes, resource)
 
 
 def _nobody(name: Namespace) -> None:
