@@ -90,12 +90,15 @@ async def _all(*requests: Coroutine[Any, Any, Listed]) -> list[Listed]:
 async def offers(client: Client) -> Offers:
     """Return which devices the cluster has. Raises: ClusterError."""
     nodes, _ = await client.list_all(paths.NODES)
+    return offers_codec.parse(nodes, await device_classes(client))
+
+
+async def device_classes(client: Client) -> list[dict[str, Any]]:
+    """Return the DeviceClasses, none where the cluster has no such kind. Raises: ClusterError."""
     for kind in paths.DEVICE_CLASSES:
         try:
-            classes, _ = await client.list_all(kind)
+            return (await client.list_all(kind))[0]
         except ClusterError as error:
             if error.status != 404:
                 raise
-            continue
-        return offers_codec.parse(nodes, classes)
-    return offers_codec.parse(nodes, ())
+    return []

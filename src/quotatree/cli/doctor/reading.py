@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from quotatree.cli import install, observe
-from quotatree.cli.doctor import installed, standing
+from quotatree.cli.doctor import installed
 from quotatree.cli.doctor.installed import Answer, Right
 from quotatree.cli.doctor.standing import Look
 from quotatree.cluster import lease, paths
@@ -25,13 +25,13 @@ from quotatree.manifests.objects import LEASE, Manifest
 from quotatree.manifests.webhook import WEBHOOK_CONFIGURATION
 from quotatree.model.charge import Charge
 from quotatree.model.names import Namespace
+from quotatree.units import resource_names
 from quotatree.webhook import tls
 from quotatree.webhook.certificates import Issued
 
 _AUTHORIZATION: Final = "authorization.k8s.io"
 _REVIEWS: Final = paths.Kind(_AUTHORIZATION, "v1", "subjectaccessreviews", False)
 _OWN_REVIEWS: Final = paths.Kind(_AUTHORIZATION, "v1", "selfsubjectaccessreviews", False)
-_DEVICE_CLASSES: Final = paths.Kind("resource.k8s.io", "v1", "deviceclasses", False, "DeviceClass")
 
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
@@ -165,14 +165,11 @@ async def look(client: Client, versions: Versions) -> Seen:
         managed=tuple(managed.parse(item) for item in counts[0] if intake.is_managed(item)),
         resource_version=min(spaces[1], limits[1], counts[1]),
     )
-    wanted = {
-        resource
-        for quota in seen.managed
-        for name in quota.spec_hard
-        if (resource := standing.resource_of(name)) is not None
-    }
+    names = {name for quota in seen.managed for name in quota.spec_hard}
+    wanted = {resource for name in names for resource in charges.resources_of(name)}
+    extended = any(map(resource_names.is_extended, names))
     within = frozenset(quota.namespace for quota in seen.managed)
-    costs, unread = await _costs(client, versions, wanted=wanted, within=within)
+    costs, unread = await _costs(client, versions, wanted=wanted, extended=extended, within=within)
     return Seen(
         look=Look(seen=seen, charges=costs, counted=frozenset(wanted - unread.keys())),
         unread=unread,
@@ -180,19 +177,27 @@ async def look(client: Client, versions: Versions) -> Seen:
 
 
 async def _costs(
-    client: Client, versions: Versions, *, wanted: set[str], within: frozenset[Namespace]
+    client: Client,
+    versions: Versions,
+    *,
+    wanted: set[str],
+    extended: bool,
+    within: frozenset[Namespace],
 ) -> tuple[dict[Namespace, tuple[Charge, ...]], dict[str, str]]:
-    known = await _devices(client, wanted)
     found: dict[Namespace, list[Charge]] = {}
     unread: dict[str, str] = {}
     for resource in sorted(wanted):
+        known = defaults.NONE
         try:
             items = await _listed(client, resource, versions)
+            if resource == charges.DEVICE_CLAIMS and items and extended:
+                known = defaults.gather(device_classes=await observe.device_classes(client))
         except ClusterError as error:
             if error.status not in (FORBIDDEN, NOT_FOUND):
                 raise
-            unread[resource] = str(error)
-            continue
+            if resource != charges.DEVICE_CLAIMS or error.status == FORBIDDEN:
+                unread[resource] = str(error)
+            continue  # a cluster that does not have the kind ResourceClaim has no claims
         now = datetime.fromtimestamp(time.time(), UTC)
         for item in items:
             namespace = Namespace(objects.namespace_of(item))
@@ -213,19 +218,6 @@ async def _listed(client: Client, resource: str, versions: Versions) -> list[dic
             if error.status != NOT_FOUND or version == tried[-1]:
                 raise
     raise ClusterError(f"the API server knows no group {group}", status=NOT_FOUND)
-
-
-async def _devices(client: Client, wanted: Iterable[str]) -> defaults.Defaults:
-    """Return which extended resources device classes stand for, where that matters."""
-    if "resourceclaims.resource.k8s.io" not in set(wanted):
-        return defaults.NONE
-    try:
-        found, _ = await client.list_all(_DEVICE_CLASSES)
-    except ClusterError as error:
-        if error.status not in (FORBIDDEN, NOT_FOUND):
-            raise
-        found = []
-    return defaults.gather(device_classes=found)
 
 
 async def limit_ranges(client: Client) -> dict[str, list[dict[str, Any]]]:

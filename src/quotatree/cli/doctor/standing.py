@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quotatree.cli.doctor.rules import Check, found, some
+from quotatree.codec import charges
 from quotatree.engine import plan
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.survey import Observed
@@ -16,7 +17,6 @@ from quotatree.model.charge import Charge
 from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.report import Item
-from quotatree.units import resource_names
 from quotatree.units.resources import Resources
 
 CONTROLLER = "the controller puts it right: is it running?"
@@ -174,18 +174,10 @@ class Drift:
     difference: int
 
 
-def resource_of(name: str) -> str | None:
-    """Return whose objects are counted under a quota's name, `<plural>[.<group>]`."""
-    kind = resource_names.counted_kind(name)
-    if kind == "resourceclaims":
-        return "resourceclaims.resource.k8s.io"
-    return kind.removeprefix(resource_names.COUNT) if kind is not None else None
-
-
-def recount(quota: ManagedQuota, charges: tuple[Charge, ...]) -> Resources:
+def recount(quota: ManagedQuota, costs: tuple[Charge, ...]) -> Resources:
     """Return what a quota should have counted: the sum over all objects of its namespace."""
     total = Resources.from_nano(dict.fromkeys(quota.spec_hard, 0))
-    for charge in charges:
+    for charge in costs:
         total += charge.within(quota.scopes, quota.spec_hard)
     return total
 
@@ -199,7 +191,8 @@ def drifts(look: Look) -> dict[tuple[Namespace, str, str], Drift]:
         real = recount(quota, look.charges.get(quota.namespace, ()))
         for name in sorted(quota.spec_hard):
             difference = quota.used.nano(name) - real.nano(name)
-            if difference and resource_of(name) in look.counted:
+            resources = charges.resources_of(name)
+            if difference and resources and look.counted.issuperset(resources):
                 drift = Drift(
                     namespace=quota.namespace,
                     quota=quota.name,
@@ -247,6 +240,6 @@ def usage(
         for d in repaired
     ]
     items += [found("not-checked", f"{name}: {why}") for name, why in sorted(unread.items())]
-    objects = sum(len(charges) for charges in look.charges.values())
+    objects = sum(map(len, look.charges.values()))
     summary = f"{objects} objects of {len(look.counted)} kinds recounted"
     return Check(name="usage", summary=summary, items=tuple(items))
