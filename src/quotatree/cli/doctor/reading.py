@@ -47,14 +47,14 @@ async def server(client: Client) -> str:
     return f"Kubernetes {answer.get('gitVersion', 'unknown')} at {client.server}"
 
 
-async def configuration(client: Client) -> dict[str, Any] | None:
-    """Return the webhook's configuration, None when it is not there or may not be read."""
+async def configuration(client: Client) -> tuple[dict[str, Any] | None, str]:
+    """Return the webhook's configuration, if it is there, or why it cannot be read."""
     try:
-        return await client.find(paths.VALIDATING_WEBHOOKS, WEBHOOK_CONFIGURATION)
+        return await client.find(paths.VALIDATING_WEBHOOKS, WEBHOOK_CONFIGURATION), ""
     except ClusterError as error:
         if error.status != FORBIDDEN:
             raise
-        return None
+        return None, str(error)
 
 
 async def parts(client: Client, wanted: Sequence[Manifest]) -> list[dict[str, Any] | None]:

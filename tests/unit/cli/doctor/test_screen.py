@@ -30,6 +30,7 @@ CHECKS = [
             "dial tcp 10.96.0.17:443: connect: connection refused"
         ),
         leader="",
+        namespace="quotatree-system",
     ),
     usage(NOTHING, (DRIFT,), repaired=(), unread={"widgets.example.com": "the group is unknown"}),
     Check(
