@@ -10,14 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from quotatree.cli import install, observe
-from quotatree.cli.doctor import installed
+from quotatree.cli.doctor import installed, standing
 from quotatree.cli.doctor.installed import Answer, Right
 from quotatree.cli.doctor.standing import Look
 from quotatree.cluster import lease, paths
 from quotatree.cluster.client import Client
-from quotatree.codec import charges, defaults, managed, namespaces, quotas
-from quotatree.controller import intake
-from quotatree.engine.survey import Observed
+from quotatree.codec import charges, defaults
 from quotatree.errors import ClusterError
 from quotatree.importers import objects, reading
 from quotatree.importers.reading import Versions
@@ -154,24 +152,19 @@ class Seen:
 
 async def look(client: Client, versions: Versions) -> Seen:
     """Return the tree, its measurements and what all objects in it cost. Raises: ClusterError."""
-    spaces, limits, counts = await asyncio.gather(
-        client.list_all(paths.NAMESPACES),
-        observe.tree_quotas(client),
-        client.list_all(paths.RESOURCE_QUOTAS),
-    )
-    seen = Observed(
-        namespaces=tuple(namespaces.parse(item) for item in spaces[0]),
-        quotas=tuple(quotas.parse(item) for item in limits[0]),
-        managed=tuple(managed.parse(item) for item in counts[0] if intake.is_managed(item)),
-        resource_version=min(spaces[1], limits[1], counts[1]),
-    )
+    seen = (await observe.lists(client, managed_by_name=True)).observed()
     names = {name for quota in seen.managed for name in quota.spec_hard}
     wanted = {resource for name in names for resource in charges.resources_of(name)}
     extended = any(map(resource_names.is_extended, names))
     within = frozenset(quota.namespace for quota in seen.managed)
     costs, unread = await _costs(client, versions, wanted=wanted, extended=extended, within=within)
     return Seen(
-        look=Look(seen=seen, charges=costs, counted=frozenset(wanted - unread.keys())),
+        look=Look(
+            seen=seen,
+            world=standing.world(seen),
+            charges=costs,
+            counted=frozenset(wanted - unread.keys()),
+        ),
         unread=unread,
     )
 

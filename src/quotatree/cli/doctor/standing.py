@@ -8,8 +8,7 @@ from typing import assert_never
 
 from quotatree.cli.doctor.rules import Check, found, some
 from quotatree.codec import charges
-from quotatree.engine import plan
-from quotatree.engine.ledger import Ledger
+from quotatree.engine import plan, whatif
 from quotatree.engine.survey import Observed
 from quotatree.engine.world import World
 from quotatree.model import effect, names
@@ -27,33 +26,29 @@ REPAIR = "quotatree doctor --fix"
 class Look:
     """The tree as it stood at one moment, with what all objects of its namespaces cost.
 
-    `counted` are the resources (`<plural>[.<group>]`) whose objects were all listed.
+    `world` shows what was seen; `counted` are the resources (`<plural>[.<group>]`) whose objects
+    were all listed.
     """
 
     seen: Observed
+    world: World
     charges: Mapping[Namespace, tuple[Charge, ...]]
     counted: frozenset[str]
 
-    def world(self) -> World:
-        """Return the world of the controller that leads: its epoch is the greatest one written."""
-        found = World(Ledger(epoch=max((m.epoch or 0 for m in self.seen.managed), default=0)))
-        for namespace in self.seen.namespaces:
-            found.see_namespace(namespace)
-        for quota in self.seen.quotas:
-            found.see_quota(quota)
-        for managed in self.seen.managed:
-            found.see_managed(managed)
-        found.limits.settle()
-        return found
-
     def members(self) -> list[Namespace]:
         """Return the namespaces of trees, without those that are going."""
-        world = self.world()
         return [
             name
-            for name, seen in sorted(world.namespaces.items())
-            if world.in_tree(name) and not seen.terminating
+            for name, seen in sorted(self.world.namespaces.items())
+            if self.world.in_tree(name) and not seen.terminating
         ]
+
+
+def world(seen: Observed) -> World:
+    """Return the world of the controller that leads: its epoch is the greatest one written."""
+    found = whatif.world(seen, epoch=max((m.epoch or 0 for m in seen.managed), default=0))
+    found.limits.settle()
+    return found
 
 
 # -- what should be -------------------------------------------------------------------------
@@ -61,7 +56,7 @@ class Look:
 
 def differences(look: Look) -> frozenset[Item]:
     """Return what the controller would change, in words."""
-    world = look.world()
+    world = look.world
     items: set[Item] = set()
     for name, seen in world.namespaces.items():
         if seen.terminating:

@@ -35,6 +35,7 @@ def look(observed, objects=(), counted=("pods", "services")):
         costs.setdefault(namespace, []).append(charges.of_resource(resource, obj))
     return Look(
         seen=observed,
+        world=standing.world(observed),
         charges={name: tuple(found) for name, found in costs.items()},
         counted=frozenset(counted),
     )
