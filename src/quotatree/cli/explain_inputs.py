@@ -18,18 +18,6 @@ from quotatree.model.names import Namespace
 
 Body = Mapping[str, Any]
 
-_VERSIONS: Final[Mapping[str, str]] = {
-    "": "v1",
-    "apps": "v1",
-    "argoproj.io": "v1alpha1",
-    "batch": "v1",
-    "jobset.x-k8s.io": "v1alpha2",
-    "kubeflow.org": "v1",
-    "ray.io": "v1",
-    "resource.k8s.io": "v1",
-    "tekton.dev": "v1",
-    "trainer.kubeflow.org": "v1alpha1",
-}
 _SHORT: Final[Mapping[str, str]] = {
     "po": "pods",
     "rc": "replicationcontrollers",
@@ -81,7 +69,7 @@ def _words() -> dict[str, paths.Kind]:
     found: dict[str, paths.Kind] = {}
     for group, kind in (*workloads.KINDS, ("", "Service"), ("resource.k8s.io", "ResourceClaim")):
         plural = kinds.KNOWN[group, kind]
-        where = paths.Kind(group, _VERSIONS[group], plural, True, kind)
+        where = paths.Kind(group, kinds.version(group), plural, True, kind)
         for word in (kind.lower(), plural):
             found.setdefault(word, where)
             if group:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any, Final
 import click
 
 import quotatree
-from quotatree.cli import mistakes, options
+from quotatree.cli import mistakes, observe, options
 from quotatree.cli.apply import read
+from quotatree.cluster import paths
 from quotatree.codec import live_tree, namespaces, pulumi_program, quotas, treefile
 from quotatree.engine import rollup, survey
 from quotatree.engine.survey import Observed
@@ -107,12 +107,9 @@ def pulumi(
 
 async def _live(kubeconfig: str | None, context: str | None, *, namespace: str | None) -> _Found:
     """Return the tree of the cluster. Raises: ClusterError, InputError."""
-    from quotatree.cli.observe import tree_quotas
-    from quotatree.cluster import paths
-
     async with await options.connect(kubeconfig, context) as client:
-        (spaces, _), (limits, _) = await asyncio.gather(
-            client.list_all(paths.NAMESPACES), tree_quotas(client)
+        (spaces, _), (limits, _) = await observe.together(
+            client.list_all(paths.NAMESPACES), observe.tree_quotas(client)
         )
     seen = Observed(
         namespaces=tuple(namespaces.parse(item) for item in spaces),

@@ -11,6 +11,7 @@ from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.codec import managed, namespaces, quotas
 from quotatree.codec import offers as offers_codec
+from quotatree.controller import intake
 from quotatree.engine.survey import Observed
 from quotatree.errors import ClusterError
 from quotatree.model import names
@@ -63,22 +64,27 @@ async def observe(client: Client) -> Observed:
     return (await lists(client)).observed()
 
 
-async def lists(client: Client) -> Lists:
-    """Return the same as objects. Raises: ClusterError."""
-    spaces, limits, counts = await _all(
+async def lists(client: Client, *, managed_by_name: bool = False) -> Lists:
+    """Return the same as objects. Raises: ClusterError.
+
+    With `managed_by_name` a managed ResourceQuota that has lost its label is there too.
+    """
+    selector = None if managed_by_name else f"{names.LABEL_MANAGED}=true"
+    spaces, limits, counts = await together(
         client.list_all(paths.NAMESPACES),
         tree_quotas(client),
-        client.list_all(paths.RESOURCE_QUOTAS, label_selector=f"{names.LABEL_MANAGED}=true"),
+        client.list_all(paths.RESOURCE_QUOTAS, label_selector=selector),
     )
+    kept = (item for item in counts[0] if not managed_by_name or intake.is_managed(item))
     return Lists(
         namespaces=spaces[0],
         quotas=limits[0],
-        managed=counts[0],
+        managed=list(kept),
         resource_version=min(spaces[1], limits[1], counts[1]),
     )
 
 
-async def _all(*requests: Coroutine[Any, Any, Listed]) -> list[Listed]:
+async def together(*requests: Coroutine[Any, Any, Listed]) -> list[Listed]:
     """Wait for all answers, then raise the first failure: nothing is left in flight behind it."""
     found = await asyncio.gather(*requests, return_exceptions=True)
     for answer in found:
@@ -90,12 +96,15 @@ async def _all(*requests: Coroutine[Any, Any, Listed]) -> list[Listed]:
 async def offers(client: Client) -> Offers:
     """Return which devices the cluster has. Raises: ClusterError."""
     nodes, _ = await client.list_all(paths.NODES)
+    return offers_codec.parse(nodes, await device_classes(client))
+
+
+async def device_classes(client: Client) -> list[dict[str, Any]]:
+    """Return the DeviceClasses, none where the cluster has no such kind. Raises: ClusterError."""
     for kind in paths.DEVICE_CLASSES:
         try:
-            classes, _ = await client.list_all(kind)
+            return (await client.list_all(kind))[0]
         except ClusterError as error:
             if error.status != 404:
                 raise
-            continue
-        return offers_codec.parse(nodes, classes)
-    return offers_codec.parse(nodes, ())
+    return []

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from quotatree.cli import observe
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
-from quotatree.codec import charges, fields
+from quotatree.codec import charges, defaults, fields
+from quotatree.codec.defaults import Defaults
 from quotatree.engine.account import AccountKey
 from quotatree.errors import ClusterError
 from quotatree.model.names import Namespace, ResourceName
@@ -27,12 +29,6 @@ _LISTED_ONE_BY_ONE: Final = 8
 """Namespaces up to which each is listed by itself; above, the whole cluster is."""
 
 _LEFT_OUT: Final = frozenset({403, 404})
-_SPECIAL: Final = {
-    "pods": "pods",
-    "persistentvolumeclaims": "persistentvolumeclaims",
-    "services": "services",
-    "resourceclaims": "resourceclaims.resource.k8s.io",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +44,13 @@ class Wanted:
         return sorted({key[0] for key in self.names})
 
     @property
+    def extended(self) -> bool:
+        """Whether claims are to be counted as the extended resources that their classes offer."""
+        return self.resource == charges.DEVICE_CLAIMS and any(
+            resource_names.is_extended(name) for names in self.names.values() for name in names
+        )
+
+    @property
     def kind(self) -> paths.Kind:
         """Return where the objects are listed: all built-in kinds are served in v1."""
         plural, _, group = self.resource.partition(".")
@@ -59,24 +62,19 @@ def wanted(unmeasured: Unmeasured) -> tuple[Wanted, ...]:
     found: dict[str, dict[AccountKey, tuple[ResourceName, ...]]] = {}
     for key, names in unmeasured.items():
         for name in names:
-            resource = _resource(name)
-            if resource:
+            for resource in filter(_built_in, charges.resources_of(name)):
                 here = found.setdefault(resource, {})
                 here[key] = (*here.get(key, ()), name)
     return tuple(Wanted(resource=r, names=names) for r, names in sorted(found.items()))
 
 
-def _resource(name: str) -> str:
-    kind = resource_names.counted_kind(name) or ""
-    if kind in _SPECIAL:
-        return _SPECIAL[kind]
-    resource = kind.removeprefix(resource_names.COUNT)
+def _built_in(resource: str) -> bool:
     plural, _, group = resource.partition(".")
-    return resource if plural in resource_names.KINDS.get(group, ()) else ""
+    return plural in resource_names.KINDS.get(group, ())
 
 
 def counted(
-    what: Wanted, objects: Objects, now: datetime | None
+    what: Wanted, objects: Objects, now: datetime | None, *, known: Defaults = defaults.NONE
 ) -> dict[AccountKey, dict[str, int]]:
     """Return what the objects cost, in each account that is asked about; nothing is nothing."""
     sums: dict[AccountKey, dict[str, int]] = {
@@ -87,9 +85,10 @@ def counted(
         by_namespace.setdefault(key[0], []).append(key)
     for obj in objects:
         keys = by_namespace.get(fields.text(fields.mapping(obj, "metadata"), "namespace"), ())
-        charge = charges.of_resource(what.resource, obj, now=now) if keys else None
+        if not keys:
+            continue
+        charge = charges.of_resource(what.resource, obj, defaults=known, now=now)
         for key in keys:
-            assert charge is not None
             for name, amount in charge.within(key[1], what.names[key]).nanos().items():
                 sums[key][name] += amount
     return sums
@@ -100,6 +99,8 @@ async def recount(
 ) -> dict[AccountKey, dict[str, int]]:
     """Return what is used of what is not measured; what may not be listed is left out.
 
+    Of an extended resource, what pods ask for counts also where claims may not be listed.
+
     Raises:
         ClusterError: the API server cannot be asked.
     """
@@ -107,13 +108,20 @@ async def recount(
     for what in wanted(unmeasured):
         try:
             objects = await _objects(client, what)
+            known = await _devices(client) if objects and what.extended else defaults.NONE
         except ClusterError as error:
             if error.status not in _LEFT_OUT:
                 raise
             continue
-        for key, amounts in counted(what, objects, now).items():
-            sums.setdefault(key, {}).update(amounts)
+        for key, amounts in counted(what, objects, now, known=known).items():
+            here = sums.setdefault(key, {})
+            for name, amount in amounts.items():
+                here[name] = here.get(name, 0) + amount
     return sums
+
+
+async def _devices(client: Client) -> Defaults:
+    return defaults.gather(device_classes=await observe.device_classes(client))
 
 
 async def _objects(client: Client, what: Wanted) -> list[dict[str, Any]]:

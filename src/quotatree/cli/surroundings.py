@@ -33,12 +33,6 @@ _AT_ONCE: Final = 16
 
 _STORAGE_CLASSES: Final = paths.Kind("storage.k8s.io", "v1", "storageclasses", False)
 _RUNTIME_CLASSES: Final = paths.Kind("node.k8s.io", "v1", "runtimeclasses", False)
-_VERSIONS: Final[Mapping[str, str]] = {
-    "argoproj.io": "v1alpha1",
-    "resource.k8s.io": "v1",
-    "tekton.dev": "v1",
-    "trainer.kubeflow.org": "v1alpha1",
-}
 _WIDE: Final = frozenset({"ClusterTrainingRuntime", "ClusterWorkflowTemplate"})
 
 
@@ -226,7 +220,7 @@ class _Reader:
         (group, kind), name = reference
         plural = kinds.KNOWN.get((group, kind)) or f"{kind.lower()}s"
         wide = kind in _WIDE
-        where = paths.Kind(group, _VERSIONS.get(group, "v1"), plural, not wide, kind)
+        where = paths.Kind(group, kinds.version(group), plural, not wide, kind)
         found = await self.one(where, name, None if wide else namespace)
         return None if found is None else {"kind": kind, **found}
 

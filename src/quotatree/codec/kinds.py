@@ -60,6 +60,13 @@ _CLUSTER_WIDE: Final[Mapping[str, str]] = {
     "trainer.kubeflow.org": "ClusterTrainingRuntime",
 }
 
+_VERSIONS: Final[Mapping[str, str]] = {
+    "argoproj.io": "v1alpha1",
+    "jobset.x-k8s.io": "v1alpha2",
+    "trainer.kubeflow.org": "v1alpha1",
+}
+"""API group → the version in which its kinds are read, where that is not `v1`."""
+
 UNCOUNTED: Final = frozenset({("", "Event"), ("events.k8s.io", "Event")})
 """Events have a namespace and are never counted: `pkg/quota/v1/install/registry.go`."""
 
@@ -85,6 +92,11 @@ KNOWN: Final[Plurals] = {
     **dict.fromkeys(UNCOUNTED, ""),
 }
 """Every kind above."""
+
+
+def version(group: str) -> str:
+    """Return the version in which kinds of an API group are read."""
+    return _VERSIONS.get(group, "v1")
 
 
 def of(obj: Mapping[str, Any]) -> Kind:

@@ -25,6 +25,8 @@ from quotatree.codec.order import stages
 _ARGO_NOTE: Final = "upper bound; the containers that Argo adds (init, wait) are not counted"
 _TEKTON_NOTE: Final = "upper bound; the containers that Tekton adds are not counted"
 _RESULT: Final = re.compile(r"\$\(tasks\.([A-Za-z0-9_-]+)\.")
+_WHOLE_LIST: Final = "[*])"
+"""How a reference to all values of a list ends, also where it stands in another list."""
 
 Body = Mapping[str, Any]
 
@@ -138,18 +140,33 @@ def _task(task: Body, run: Body, context: Context) -> Expansion:
         (s for s in fields.items(run, "taskRunSpecs") if s.get("pipelineTaskName") == name), {}
     )
     number = _combinations(fields.mapping(task, "matrix"))
+    if number is None:
+        return Expansion(unknown=(f"{name} is repeated for a list that only a run knows",))
     found_pods = _task_pods(spec, own, run, context=context, role=name, number=number)
     made = plain("taskruns.tekton.dev", f"{name} run", number)
     return replace(found_pods, parts=(*found_pods.parts, made))
 
 
-def _combinations(matrix: Body) -> int:
-    """Return how often a matrix runs its task: the product of its lists, or what it includes."""
+def _combinations(matrix: Body) -> int | None:
+    """Return how often a matrix runs its task, None when only a run can tell.
+
+    It is the product of its lists; `include` adds a run where it gives one of their parameters a
+    value that is not in the list, and is all there is where there are no lists.
+    """
     params, include = list(fields.items(matrix, "params")), list(fields.items(matrix, "include"))
     if not params:
         return len(include) or 1
-    lengths = [len(p["value"]) for p in params if type(p.get("value")) is list]
-    return math.prod(lengths)
+    lists: dict[str, list[object]] = {}
+    for param in params:
+        values = param.get("value")
+        if type(values) is not list or any(_WHOLE_LIST in str(value) for value in values):
+            return None
+        lists[fields.text(param, "name")] = values
+    further = sum(
+        any(p.get("value") not in lists.get(fields.text(p, "name"), [p.get("value")]) for p in its)
+        for its in (fields.items(item, "params") for item in include)
+    )
+    return math.prod(map(len, lists.values())) + further
 
 
 def _task_run(obj: Body, context: Context) -> Expansion:

@@ -148,16 +148,19 @@ def _uid(name: Namespace) -> Uid:
     return Uid(f"uid-of-{name}")
 
 
-def world(seen: Observed) -> World:
-    """Return the world that shows what was observed, guarantees in force as far as granted."""
-    found = World(Ledger(epoch=_EPOCH))
+def world(seen: Observed, *, epoch: int | None = None) -> World:
+    """Return the world that shows what was observed, guarantees in force as far as granted.
+
+    It is that of the leader of `epoch`; without one all that was measured is taken for its own.
+    """
+    found = World(Ledger(epoch=_EPOCH if epoch is None else epoch))
     for namespace in seen.namespaces:
         found.see_namespace(namespace)
     # In the order of a list: guarantees that wait are granted in the order of their coming.
     for quota in sorted(seen.quotas, key=lambda quota: quota.key):
         found.see_quota(quota)
     for managed in seen.managed:
-        found.see_managed(replace(managed, epoch=_EPOCH))
+        found.see_managed(replace(managed, epoch=_EPOCH) if epoch is None else managed)
     return found
 
 

@@ -36,6 +36,7 @@ class Script:
 
     def __init__(self) -> None:
         self.answers: deque[Answer] = deque()
+        self.otherwise: Answer | None = None
         self.seen: list[Seen] = []
         self.url = ""
         self.finished = asyncio.Event()
@@ -62,6 +63,8 @@ class Script:
         self.seen.append(
             Seen(request.method, request.path, dict(request.query), dict(request.headers), body)
         )
+        if not self.answers and self.otherwise is not None:
+            return await _play(request, self.otherwise)
         if not self.answers:
             self.finished.set()
             return web.json_response({"kind": "Status", "message": "end of script"}, status=418)

@@ -37,6 +37,7 @@ def test_names_of_one_kind_are_counted_in_one_list() -> None:
         ("jobs.batch", "a"),
         ("persistentvolumeclaims", "a"),
         ("pods", "a", "b"),
+        ("resourceclaims.resource.k8s.io", "b"),
     }
 
 

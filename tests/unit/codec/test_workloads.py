@@ -214,6 +214,27 @@ spec:
         pods(2, 6, total=4),
     ),
     (
+        "what a matrix includes runs beside its lists where no list has it",
+        head(
+            "PipelineRun",
+            "tekton.dev/v1",
+            """
+spec:
+  pipelineSpec:
+    tasks:
+    - name: build
+      matrix:
+        params: [{name: os, value: [linux, mac]}, {name: v, value: [1, 2, 3]}]
+        include:
+        - {name: more for one, params: [{name: os, value: mac}, {name: flags, value: -O2}]}
+        - {name: more for all, params: [{name: flags, value: -g}]}
+        - {name: one more, params: [{name: os, value: bsd}]}
+      taskSpec: {steps: [{computeResources: {requests: {cpu: 1}}}]}
+""",
+        ),
+        pods(7, 7),
+    ),
+    (
         "a daemon runs beside all steps",
         head(
             "Workflow",
@@ -370,6 +391,16 @@ spec:
     )
 
 
+MATRIX = """
+spec:
+  pipelineSpec:
+    tasks:
+    - name: t
+      matrix: {{params: [{{name: p, value: {values}}}, {{name: q, value: [a, b]}}]}}
+      taskSpec: {{steps: [{{}}]}}
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "want"),
     [
@@ -396,6 +427,17 @@ spec:
 """,
             ),
             "s is repeated for a list that only a run knows",
+        ),
+        *(
+            (
+                head("PipelineRun", "tekton.dev/v1", MATRIX.format(values=values)),
+                "t is repeated for a list that only a run knows",
+            )
+            for values in (
+                "'$(params.all[*])'",
+                "'$(tasks.x.results.y[*])'",
+                "[one, '$(params.more[*])']",
+            )
         ),
         (
             head("PipelineRun", "tekton.dev/v1", "spec: {pipelineRef: {name: p}}"),

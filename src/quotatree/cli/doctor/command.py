@@ -34,6 +34,9 @@ AGAIN: Final = 2.0
 WITHIN: Final = 15.0
 """Seconds that a recount may take; the native controller writes 20 of them a second."""
 
+_OF_THE_TREE: Final = ("quotas", "usage", "others", "pod requests")
+"""What can only be checked where the tree may be read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -109,12 +112,28 @@ def report(checks: list[Check]) -> Report:
 
 async def _examine(kubeconfig: str | None, context: str | None, wishes: Wishes) -> list[Check]:
     async with await options.connect(kubeconfig, context) as client:
-        checks = [Check(name="API server", summary=await reading.server(client))]
-        checks += await _installation(client, wishes.namespace)
-        # Without the kind there is no tree to look at.
-        if not any(item.code == "crd-missing" for check in checks for item in check.items):
-            checks += await _tree(client, wishes)
-        return checks
+        return await examined(client, wishes)
+
+
+async def examined(client: Client, wishes: Wishes) -> list[Check]:
+    """Return all checks; those that could not be made say so.
+
+    Raises:
+        ClusterError: the cluster cannot be asked, or nothing of it may be looked at.
+    """
+    server = Check(name="API server", summary=await reading.server(client))
+    installation = await _installation(client, wishes.namespace)
+    # Without the kind there is no tree to look at.
+    if any(item.code == "crd-missing" for check in installation for item in check.items):
+        return [server, *installation]
+    try:
+        tree = await _tree(client, wishes)
+    except ClusterError as error:
+        nothing = all(check.result == "not checked" for check in installation)
+        if error.status != reading.FORBIDDEN or wishes.fix or nothing:
+            raise
+        tree = [_unknown(name, error) for name in _OF_THE_TREE]
+    return [server, *installation, *tree]
 
 
 async def _known(name: str, work: Awaitable[Check]) -> Check:
@@ -124,12 +143,15 @@ async def _known(name: str, work: Awaitable[Check]) -> Check:
     except ClusterError as error:
         if error.status != reading.FORBIDDEN:
             raise
-        item = rules.found("not-checked", str(error))
-        return Check(name=name, summary="unknown", items=(item,))
+        return _unknown(name, error)
+
+
+def _unknown(name: str, error: ClusterError) -> Check:
+    return Check(name=name, summary="unknown", items=(rules.found("not-checked", str(error)),))
 
 
 async def _installation(client: Client, namespace: str) -> list[Check]:
-    configuration = await reading.configuration(client)
+    configuration, unread = await reading.configuration(client)
     settings = InstallSettings(
         namespace=namespace,
         version=quotatree.__version__,
@@ -156,8 +178,8 @@ async def _installation(client: Client, namespace: str) -> list[Check]:
         await _known("custom resource", kind()),
         await _known("installation", parts()),
         await _known("rights", rights()),
-        installed.webhook(answer, leader=leader),
-        installed.certificate(configuration, issued, why=why, now=now),
+        installed.webhook(answer, leader=leader, namespace=namespace),
+        installed.certificate(configuration, issued, why=unread or why, now=now),
     ]
 
 

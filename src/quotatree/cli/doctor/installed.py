@@ -161,8 +161,11 @@ class Answer:
     seconds: float = 0.0
 
 
-def webhook(answer: Answer, *, leader: str) -> Check:
-    """Check that a request that the webhook must answer is answered by it."""
+def webhook(answer: Answer, *, leader: str, namespace: str) -> Check:
+    """Check that a request that the webhook must answer is answered by it.
+
+    `namespace` is that of the installation.
+    """
     name = "webhook"
     who = f" by {leader}" if leader else ""
     if not answer.wrong:
@@ -172,7 +175,7 @@ def webhook(answer: Answer, *, leader: str) -> Check:
         item = found("not-checked", message, remedy="ask with the right to create namespaces")
         return Check(name=name, summary="unknown", items=(item,))
     code = "webhook-not-ready" if answer.busy else "webhook-unreachable"
-    remedy = "look at the controller: kubectl -n quotatree-system get pods,lease"
+    remedy = f"look at the controller: kubectl -n {namespace} get pods,lease"
     item = found(code, answer.wrong, remedy=remedy)
     return Check(name=name, summary="does not decide", items=(item,))
 
@@ -189,13 +192,16 @@ def certificate(
     if issued is None or not entries:
         item = found("not-checked", f"the webhook's certificate: {why or 'it is not configured'}")
         return Check(name=name, summary="unknown", items=(item,))
-    left = issued.serving.not_valid_after_utc - now
     items = [*_age(issued, now), *_trust(entries, issued)]
-    summary = f"ends in {left.days} days"
+    summary = _left(issued.serving.not_valid_after_utc - now)
     if issued.authorities:
         last = max(a.not_valid_after_utc for a in issued.authorities)
-        summary += f", its authority in {(last - now).days} days"
+        summary += f", its authority {_left(last - now)}"
     return Check(name=name, summary=summary, items=tuple(items))
+
+
+def _left(left: timedelta) -> str:
+    return f"ends in {left.days} days" if left > timedelta() else "has ended"
 
 
 def _age(issued: Issued, now: datetime) -> Iterator[Item]:

@@ -15,9 +15,7 @@ from quotatree.cli.doctor.installed import Answer, Right
 from quotatree.cli.doctor.standing import Look
 from quotatree.cluster import lease, paths
 from quotatree.cluster.client import Client
-from quotatree.codec import charges, defaults, managed, namespaces, quotas
-from quotatree.controller import intake
-from quotatree.engine.survey import Observed
+from quotatree.codec import charges, defaults
 from quotatree.errors import ClusterError
 from quotatree.importers import objects, reading
 from quotatree.importers.reading import Versions
@@ -25,13 +23,13 @@ from quotatree.manifests.objects import LEASE, Manifest
 from quotatree.manifests.webhook import WEBHOOK_CONFIGURATION
 from quotatree.model.charge import Charge
 from quotatree.model.names import Namespace
+from quotatree.units import resource_names
 from quotatree.webhook import tls
 from quotatree.webhook.certificates import Issued
 
 _AUTHORIZATION: Final = "authorization.k8s.io"
 _REVIEWS: Final = paths.Kind(_AUTHORIZATION, "v1", "subjectaccessreviews", False)
 _OWN_REVIEWS: Final = paths.Kind(_AUTHORIZATION, "v1", "selfsubjectaccessreviews", False)
-_DEVICE_CLASSES: Final = paths.Kind("resource.k8s.io", "v1", "deviceclasses", False, "DeviceClass")
 
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
@@ -47,14 +45,14 @@ async def server(client: Client) -> str:
     return f"Kubernetes {answer.get('gitVersion', 'unknown')} at {client.server}"
 
 
-async def configuration(client: Client) -> dict[str, Any] | None:
-    """Return the webhook's configuration, None when it is not there or may not be read."""
+async def configuration(client: Client) -> tuple[dict[str, Any] | None, str]:
+    """Return the webhook's configuration, if it is there, or why it cannot be read."""
     try:
-        return await client.find(paths.VALIDATING_WEBHOOKS, WEBHOOK_CONFIGURATION)
+        return await client.find(paths.VALIDATING_WEBHOOKS, WEBHOOK_CONFIGURATION), ""
     except ClusterError as error:
         if error.status != FORBIDDEN:
             raise
-        return None
+        return None, str(error)
 
 
 async def parts(client: Client, wanted: Sequence[Manifest]) -> list[dict[str, Any] | None]:
@@ -154,45 +152,45 @@ class Seen:
 
 async def look(client: Client, versions: Versions) -> Seen:
     """Return the tree, its measurements and what all objects in it cost. Raises: ClusterError."""
-    spaces, limits, counts = await asyncio.gather(
-        client.list_all(paths.NAMESPACES),
-        observe.tree_quotas(client),
-        client.list_all(paths.RESOURCE_QUOTAS),
-    )
-    seen = Observed(
-        namespaces=tuple(namespaces.parse(item) for item in spaces[0]),
-        quotas=tuple(quotas.parse(item) for item in limits[0]),
-        managed=tuple(managed.parse(item) for item in counts[0] if intake.is_managed(item)),
-        resource_version=min(spaces[1], limits[1], counts[1]),
-    )
-    wanted = {
-        resource
-        for quota in seen.managed
-        for name in quota.spec_hard
-        if (resource := standing.resource_of(name)) is not None
-    }
+    seen = (await observe.lists(client, managed_by_name=True)).observed()
+    names = {name for quota in seen.managed for name in quota.spec_hard}
+    wanted = {resource for name in names for resource in charges.resources_of(name)}
+    extended = any(map(resource_names.is_extended, names))
     within = frozenset(quota.namespace for quota in seen.managed)
-    costs, unread = await _costs(client, versions, wanted=wanted, within=within)
+    costs, unread = await _costs(client, versions, wanted=wanted, extended=extended, within=within)
     return Seen(
-        look=Look(seen=seen, charges=costs, counted=frozenset(wanted - unread.keys())),
+        look=Look(
+            seen=seen,
+            world=standing.world(seen),
+            charges=costs,
+            counted=frozenset(wanted - unread.keys()),
+        ),
         unread=unread,
     )
 
 
 async def _costs(
-    client: Client, versions: Versions, *, wanted: set[str], within: frozenset[Namespace]
+    client: Client,
+    versions: Versions,
+    *,
+    wanted: set[str],
+    extended: bool,
+    within: frozenset[Namespace],
 ) -> tuple[dict[Namespace, tuple[Charge, ...]], dict[str, str]]:
-    known = await _devices(client, wanted)
     found: dict[Namespace, list[Charge]] = {}
     unread: dict[str, str] = {}
     for resource in sorted(wanted):
+        known = defaults.NONE
         try:
             items = await _listed(client, resource, versions)
+            if resource == charges.DEVICE_CLAIMS and items and extended:
+                known = defaults.gather(device_classes=await observe.device_classes(client))
         except ClusterError as error:
             if error.status not in (FORBIDDEN, NOT_FOUND):
                 raise
-            unread[resource] = str(error)
-            continue
+            if resource != charges.DEVICE_CLAIMS or error.status == FORBIDDEN:
+                unread[resource] = str(error)
+            continue  # a cluster that does not have the kind ResourceClaim has no claims
         now = datetime.fromtimestamp(time.time(), UTC)
         for item in items:
             namespace = Namespace(objects.namespace_of(item))
@@ -213,19 +211,6 @@ async def _listed(client: Client, resource: str, versions: Versions) -> list[dic
             if error.status != NOT_FOUND or version == tried[-1]:
                 raise
     raise ClusterError(f"the API server knows no group {group}", status=NOT_FOUND)
-
-
-async def _devices(client: Client, wanted: Iterable[str]) -> defaults.Defaults:
-    """Return which extended resources device classes stand for, where that matters."""
-    if "resourceclaims.resource.k8s.io" not in set(wanted):
-        return defaults.NONE
-    try:
-        found, _ = await client.list_all(_DEVICE_CLASSES)
-    except ClusterError as error:
-        if error.status not in (FORBIDDEN, NOT_FOUND):
-            raise
-        found = []
-    return defaults.gather(device_classes=found)
 
 
 async def limit_ranges(client: Client) -> dict[str, list[dict[str, Any]]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quotatree.cli.doctor.rules import Check, found, some
-from quotatree.engine import plan
-from quotatree.engine.ledger import Ledger
+from quotatree.codec import charges
+from quotatree.engine import plan, whatif
 from quotatree.engine.survey import Observed
 from quotatree.engine.world import World
 from quotatree.model import effect, names
@@ -16,7 +16,6 @@ from quotatree.model.charge import Charge
 from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.report import Item
-from quotatree.units import resource_names
 from quotatree.units.resources import Resources
 
 CONTROLLER = "the controller puts it right: is it running?"
@@ -27,33 +26,29 @@ REPAIR = "quotatree doctor --fix"
 class Look:
     """The tree as it stood at one moment, with what all objects of its namespaces cost.
 
-    `counted` are the resources (`<plural>[.<group>]`) whose objects were all listed.
+    `world` shows what was seen; `counted` are the resources (`<plural>[.<group>]`) whose objects
+    were all listed.
     """
 
     seen: Observed
+    world: World
     charges: Mapping[Namespace, tuple[Charge, ...]]
     counted: frozenset[str]
 
-    def world(self) -> World:
-        """Return the world of the controller that leads: its epoch is the greatest one written."""
-        found = World(Ledger(epoch=max((m.epoch or 0 for m in self.seen.managed), default=0)))
-        for namespace in self.seen.namespaces:
-            found.see_namespace(namespace)
-        for quota in self.seen.quotas:
-            found.see_quota(quota)
-        for managed in self.seen.managed:
-            found.see_managed(managed)
-        found.limits.settle()
-        return found
-
     def members(self) -> list[Namespace]:
         """Return the namespaces of trees, without those that are going."""
-        world = self.world()
         return [
             name
-            for name, seen in sorted(world.namespaces.items())
-            if world.in_tree(name) and not seen.terminating
+            for name, seen in sorted(self.world.namespaces.items())
+            if self.world.in_tree(name) and not seen.terminating
         ]
+
+
+def world(seen: Observed) -> World:
+    """Return the world of the controller that leads: its epoch is the greatest one written."""
+    found = whatif.world(seen, epoch=max((m.epoch or 0 for m in seen.managed), default=0))
+    found.limits.settle()
+    return found
 
 
 # -- what should be -------------------------------------------------------------------------
@@ -61,7 +56,7 @@ class Look:
 
 def differences(look: Look) -> frozenset[Item]:
     """Return what the controller would change, in words."""
-    world = look.world()
+    world = look.world
     items: set[Item] = set()
     for name, seen in world.namespaces.items():
         if seen.terminating:
@@ -174,18 +169,10 @@ class Drift:
     difference: int
 
 
-def resource_of(name: str) -> str | None:
-    """Return whose objects are counted under a quota's name, `<plural>[.<group>]`."""
-    kind = resource_names.counted_kind(name)
-    if kind == "resourceclaims":
-        return "resourceclaims.resource.k8s.io"
-    return kind.removeprefix(resource_names.COUNT) if kind is not None else None
-
-
-def recount(quota: ManagedQuota, charges: tuple[Charge, ...]) -> Resources:
+def recount(quota: ManagedQuota, costs: tuple[Charge, ...]) -> Resources:
     """Return what a quota should have counted: the sum over all objects of its namespace."""
     total = Resources.from_nano(dict.fromkeys(quota.spec_hard, 0))
-    for charge in charges:
+    for charge in costs:
         total += charge.within(quota.scopes, quota.spec_hard)
     return total
 
@@ -199,7 +186,8 @@ def drifts(look: Look) -> dict[tuple[Namespace, str, str], Drift]:
         real = recount(quota, look.charges.get(quota.namespace, ()))
         for name in sorted(quota.spec_hard):
             difference = quota.used.nano(name) - real.nano(name)
-            if difference and resource_of(name) in look.counted:
+            resources = charges.resources_of(name)
+            if difference and resources and look.counted.issuperset(resources):
                 drift = Drift(
                     namespace=quota.namespace,
                     quota=quota.name,
@@ -247,6 +235,6 @@ def usage(
         for d in repaired
     ]
     items += [found("not-checked", f"{name}: {why}") for name, why in sorted(unread.items())]
-    objects = sum(len(charges) for charges in look.charges.values())
+    objects = sum(map(len, look.charges.values()))
     summary = f"{objects} objects of {len(look.counted)} kinds recounted"
     return Check(name="usage", summary=summary, items=tuple(items))

@@ -84,7 +84,13 @@ def test_a_missing_right_is_named():
     ],
 )
 def test_webhook(answer, want):
-    assert codes(installed.webhook(answer, leader="me")) == want
+    check = installed.webhook(answer, leader="me", namespace="elsewhere")
+    assert codes(check) == want
+
+
+def test_the_controller_is_looked_for_in_the_namespace_of_the_installation():
+    (item,) = installed.webhook(Answer(wrong="dead"), leader="", namespace="elsewhere").items
+    assert item.remedy == "look at the controller: kubectl -n elsewhere get pods,lease"
 
 
 def issue(made=NOW, hosts=HOSTS):
@@ -143,9 +149,18 @@ def test_certificate(issued, config, now, want):
     assert codes(installed.certificate(config, issued, why="why", now=now)) == want
 
 
-def test_days_left_are_said():
-    check = installed.certificate(configuration(ISSUED), ISSUED, why="", now=NOW)
-    assert check.summary == "ends in 365 days, its authority in 1825 days"
+@pytest.mark.parametrize(
+    ("days", "want"),
+    [
+        (0, "ends in 365 days, its authority ends in 1825 days"),
+        (368, "has ended, its authority ends in 1457 days"),
+        (1826, "has ended, its authority has ended"),
+    ],
+)
+def test_days_left_are_said(days, want):
+    now = NOW + timedelta(days=days)
+    check = installed.certificate(configuration(ISSUED), ISSUED, why="", now=now)
+    assert check.summary == want
 
 
 def test_a_service_is_reached_under_its_cluster_name():

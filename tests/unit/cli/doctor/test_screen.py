@@ -5,7 +5,7 @@ from pathlib import Path
 from quotatree.cli.doctor import command, installed, screen
 from quotatree.cli.doctor.installed import Answer
 from quotatree.cli.doctor.rules import Check, found
-from quotatree.cli.doctor.standing import Drift, Look, usage
+from quotatree.cli.doctor.standing import Drift, Look, usage, world
 from quotatree.engine.survey import Observed
 from quotatree.model.report import Verdict
 
@@ -19,7 +19,8 @@ DRIFT = Drift(
     recount="3",
     difference=4 * 10**9,
 )
-NOTHING = Look(seen=Observed(), charges={}, counted=frozenset({"pods"}))
+EMPTY = Observed()
+NOTHING = Look(seen=EMPTY, world=world(EMPTY), charges={}, counted=frozenset({"pods"}))
 CHECKS = [
     Check(name="API server", summary="Kubernetes v1.36.3 at https://10.0.0.1:6443"),
     installed.webhook(
@@ -30,6 +31,7 @@ CHECKS = [
             "dial tcp 10.96.0.17:443: connect: connection refused"
         ),
         leader="",
+        namespace="quotatree-system",
     ),
     usage(NOTHING, (DRIFT,), repaired=(), unread={"widgets.example.com": "the group is unknown"}),
     Check(

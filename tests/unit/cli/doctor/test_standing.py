@@ -35,6 +35,7 @@ def look(observed, objects=(), counted=("pods", "services")):
         costs.setdefault(namespace, []).append(charges.of_resource(resource, obj))
     return Look(
         seen=observed,
+        world=standing.world(observed),
         charges={name: tuple(found) for name, found in costs.items()},
         counted=frozenset(counted),
     )
@@ -211,20 +212,20 @@ def test_drift_that_is_gone_or_another_at_the_second_look_was_on_its_way():
         assert standing.lasting(first, second) == ()
 
 
+GPU = "requests.nvidia.com/gpu"
+
+
 @pytest.mark.parametrize(
-    ("name", "want"),
+    ("counted", "want"),
     [
-        ("pods", "pods"),
-        ("requests.nvidia.com/gpu", "pods"),
-        ("count/pods", "pods"),
-        ("requests.storage", "persistentvolumeclaims"),
-        ("services.nodeports", "services"),
-        ("configmaps", "configmaps"),
-        ("count/jobs.batch", "jobs.batch"),
-        ("count/widgets.example.com", "widgets.example.com"),
-        ("gpu.deviceclass.resource.k8s.io/devices", "resourceclaims.resource.k8s.io"),
-        ("no-such-name", None),
+        pytest.param([], [], id="nothing listed"),
+        pytest.param(["pods"], [], id="no claims listed"),
+        pytest.param(["pods", charges.DEVICE_CLAIMS], [GPU], id="pods and claims listed"),
     ],
 )
-def test_whose_objects_a_name_counts(name, want):
-    assert standing.resource_of(name) == want
+def test_an_extended_resource_is_judged_where_pods_and_claims_were_listed(counted, want):
+    observed = seen(f"org: {GPU} 9 > team")
+    used = quota_of(observed, "team").used + Resources.parse({GPU: 1})
+    wrong = changed(observed, "team", used=used)
+    found = standing.drifts(look(wrong, counted=counted))
+    assert [d.resource for d in found.values()] == want
