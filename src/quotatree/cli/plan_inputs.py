@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from quotatree.cli import observe, options, plan_apply, plan_recount
+from quotatree.cli import mistakes, observe, options, plan_apply, plan_recount
 from quotatree.cli.plan_recount import Recount, Wanted
 from quotatree.cluster.client import Client
 from quotatree.codec import standing
@@ -120,9 +120,6 @@ def state_file(filename: str) -> TreeState:
     found = state_codec.read(options.read_bytes(filename, state_codec.MAX_BYTES))
     if isinstance(found, TreeState):
         return found
-    first = found[0]
-    place = f"{filename}:{first.line}:{first.column}" if first.line else filename
+    name = "<stdin>" if filename == "-" else filename
     more = f" (and {len(found) - 1} more mistakes)" if len(found) > 1 else ""
-    path = f" {first.path}:" if first.path else ""
-    hint = f"; {first.hint}" if first.hint else ""
-    raise InputError(f"{place}:{path} {first.message}{hint}{more}")
+    raise InputError(f"{mistakes.problem_line(name, found[0])}{more}")
