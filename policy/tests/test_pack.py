@@ -89,10 +89,11 @@ def test_the_contract_decides_about_every_package():
         ({"state": "/nowhere/state.json"}, "state /nowhere/state.json: No such file"),
         ({"state": "live", "stateCommand": ["/nowhere/quotatree"]}, "cannot be run"),
         ({"state": "live", "stateCommand": ["false"]}, "`false` failed with exit code 1"),
-        ({"state": "live", "stateCommand": ["echo", "hello"]}, "`echo hello`: no JSON"),
+        ({"state": "live", "stateCommand": ["echo", "hello"]}, "is no JSON"),
+        ({"state": "live", "stateCommand": ["echo", "[" * 100_000]}, "is no JSON"),
         ({"state": "live", "stateCommand": ["echo", "{}"]}, "apiVersion: must be"),
     ],
-    ids=["name", "value", "type", "no-file", "no-command", "fails", "no-json", "no-state"],
+    ids=["name", "value", "type", "no-file", "no-command", "fails", "no-json", "deep", "no-state"],
 )
 def test_what_cannot_be_read_is_a_violation_and_no_pass(config, want):
     told = check("tree-room", namespace("a"), **config)

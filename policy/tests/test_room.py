@@ -156,6 +156,15 @@ def test_the_programs_limits_take_the_place_of_the_clusters(tmp_path):
     assert "limited: cpu=5" in told.one()
 
 
+def test_a_first_limit_on_what_runs_already_is_told_since_its_usage_is_in_no_state(tmp_path):
+    where = state(tmp_path, node("org"), node("web", "org"), node("etl", "org"), node("elsewhere"))
+    told = check(RULE, tree_quota("org", cpu="10"), deployment("etl", CPU), state=where)
+    assert told.violations == {}
+    assert "cpu would be limited for the first time" in told.unknown
+    assert "what etl, org, web use of it" in told.unknown
+    assert check(RULE, tree_quota("web", cpu="10"), deployment("etl", CPU), state=where).is_clean
+
+
 def test_a_new_namespace_under_one_of_the_cluster_is_held_by_it(tmp_path):
     where = cluster(tmp_path, cpu="4")
     told = check(RULE, namespace("new", "org"), deployment("new", CPU, replicas=4), state=where)

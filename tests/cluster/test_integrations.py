@@ -86,9 +86,11 @@ def test_the_gate_of_argo_cd_is_accepted_and_its_rights_are_enough(
     wide = {"ClusterRole", "ClusterRoleBinding"}
 
     async def bring(client):
-        await client.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-        )
+        # One of the tree is there already: what runs in it has to be listed.
+        for name in (namespace, "vision"):
+            await client.apply(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            )
         for obj in documents("argocd", "presync.yaml"):
             if obj["kind"] not in wide:
                 obj["metadata"]["namespace"] = namespace
@@ -105,6 +107,7 @@ def test_the_gate_of_argo_cd_is_accepted_and_its_rights_are_enough(
     text = tree["data"]["quotatree.yaml"]
     planned = run(command, "-f", "-", kubeconfig=path, stdin=text)
     assert planned.exit_code == 0, planned.stderr
+    assert "usage-not-listed" not in planned.stdout
     too_much = text.replace('hard: {cpu: "20"}', 'guaranteed: {cpu: "99"}')
     assert run(command, "-f", "-", kubeconfig=path, stdin=too_much).exit_code == 3
 

@@ -20,9 +20,12 @@ from tests.service.integrations import (
     script,
 )
 
+from quotatree.cli import plan_recount
 from quotatree.codec import state as state_codec
 from quotatree.engine import survey, whatif
 from quotatree.engine.survey import Observed
+from quotatree.model.names import Namespace, ResourceName
+from quotatree.model.scope import UNSCOPED
 
 STATE = {"QUOTATREE_STATE": "state.json"}
 OFFLINE = {"QUOTATREE_OFFLINE": "true"}
@@ -148,6 +151,23 @@ def test_the_comment_is_the_reports_and_replaces_the_last_one(folder):
     assert called.startswith("pr comment 7 --edit-last --create-if-none --body-file ")
     report = (folder / "quotatree-reports" / "plan.md").read_text(encoding="utf-8")
     assert (folder / "comment").read_text(encoding="utf-8") == report
+
+
+def test_the_gate_of_argo_cd_may_list_what_a_new_limit_counts():
+    text = (INTEGRATIONS / "argocd" / "presync.yaml").read_text(encoding="utf-8")
+    (role,) = [d for d in yaml.safe_load_all(text) if d["kind"] == "ClusterRole"]
+    may = {
+        f"{resource}.{group}" if group else resource
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        if "list" in rule["verbs"]
+    }
+    limits = ("cpu", "requests.storage", "services", "gold.deviceclass.resource.k8s.io/devices")
+    account = (Namespace("vision"), UNSCOPED)
+    wanted = plan_recount.wanted({account: tuple(map(ResourceName, limits))})
+    assert [what.resource for what in wanted if what.resource not in may] == []
+    assert len(wanted) == len(limits)
 
 
 def test_without_a_pull_request_there_is_no_comment(folder):

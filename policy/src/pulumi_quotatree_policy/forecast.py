@@ -7,15 +7,16 @@ below one of them can be refused by somebody that is not seen here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from pulumi_quotatree_policy.planned import Plan
 from quotatree.codec import quotas
 from quotatree.engine import rollup, room, whatif
+from quotatree.engine.account import AccountKey
 from quotatree.engine.whatif import Refused
 from quotatree.engine.world import World
-from quotatree.model.names import Namespace, Uid
+from quotatree.model.names import Namespace, ResourceName, Uid
 from quotatree.model.observed import ObservedNamespace
 from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
@@ -26,10 +27,14 @@ from quotatree.units.resources import EMPTY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """A world to ask; `complete` says that it shows the whole cluster, not the program alone."""
+    """A world to ask; `complete` says that it shows the whole cluster, not the program alone.
+
+    `unmeasured` is limited by the program for the first time: what runs there counts as nothing.
+    """
 
     world: World
     complete: bool
+    unmeasured: Mapping[AccountKey, tuple[ResourceName, ...]] = field(default_factory=dict)
     refused: tuple[Refused, ...] = ()
     strangers: frozenset[Namespace] = frozenset()
 
@@ -52,6 +57,26 @@ class Forecast:
         found = room.ceilings(self.world.ledger.forest.get(name), scopes)
         return tuple(sorted(resource for resource, hard in found.items() if hard is not None))
 
+    def uncounted(
+        self, name: Namespace, scopes: ScopeSet, growing: Collection[str]
+    ) -> dict[Namespace, tuple[str, ...]]:
+        """Return who shares a limit with a namespace and has usage that nobody has measured."""
+        levels = {it: self._limits_at(it, scopes, growing) for it in self.path(name)}
+        found: dict[Namespace, tuple[str, ...]] = {}
+        for (other, where), resources in self.unmeasured.items():
+            if where == scopes:
+                shared = {r for level in self.path(other) for r in levels.get(level, ())}
+                if missing := tuple(r for r in resources if r in shared):
+                    found[other] = missing
+        return found
+
+    def _limits_at(
+        self, level: Namespace, scopes: ScopeSet, resources: Collection[str]
+    ) -> frozenset[str]:
+        node = self.world.ledger.forest.get(level)
+        book = node.books.get(scopes) if node is not None else None
+        return frozenset() if book is None else frozenset(resources) & book.hard.keys()
+
     def used(self, name: Namespace, scopes: ScopeSet, resource: str) -> int:
         """Return what a namespace itself uses, in 10⁻⁹."""
         account = self.world.ledger.account(name, scopes)
@@ -72,6 +97,7 @@ def make(plan: Plan, state: TreeState | None) -> Forecast:
     return Forecast(
         world=outcome.world,
         complete=state is not None,
+        unmeasured=outcome.unmeasured,
         refused=outcome.refused,
         strangers=strangers | (_unseen(plan, wanted) if state is None else frozenset()),
     )

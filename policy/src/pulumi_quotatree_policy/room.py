@@ -88,6 +88,7 @@ def _tree(name: Namespace, loads: Sequence[_Load], cast: Forecast) -> Iterator[F
         limits = whatif.obstacles(cast.world, (name, scopes), growth)
         if not limits:
             whatif.hold(cast.world, (name, scopes), growth)
+            yield from _unmeasured(name, loads, cast.uncounted(name, scopes, growth), scopes=scopes)
             continue
         resource = str(explain.nearest(limits)[0].resource)
         message = f"{explain.exceeded(name, limits)}{_scoped(scopes)}"
@@ -96,6 +97,26 @@ def _tree(name: Namespace, loads: Sequence[_Load], cast: Forecast) -> Iterator[F
     if stranger is not None and any(load.workload.pods for load in loads):
         what = f"namespace {stranger} is neither in this program nor in a state; configure `state`"
         message = f"namespace {name}: whether it fits above {stranger} cannot be told: {what}"
+        yield Finding(urn=loads[0].planned.urn, message=message, unknown=True)
+
+
+def _unmeasured(
+    name: Namespace,
+    loads: Sequence[_Load],
+    uncounted: Mapping[Namespace, Sequence[str]],
+    *,
+    scopes: ScopeSet,
+) -> Iterator[Finding]:
+    """Yield that limits are new, and how much of them is taken already is in no state."""
+    if uncounted:
+        others = sorted(uncounted)
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        resources = sorted({r for missing in uncounted.values() for r in missing})
+        message = (
+            f"namespace {name}: whether it fits cannot be told: {', '.join(resources)}"
+            f"{_scoped(scopes)} would be limited for the first time, and the state does not say "
+            f"what {', '.join(others[:_SHOWN])}{more} use of it; `quotatree plan` counts it"
+        )
         yield Finding(urn=loads[0].planned.urn, message=message, unknown=True)
 
 

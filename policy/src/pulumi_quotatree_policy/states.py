@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pulumi_quotatree_policy.settings import LIVE, Settings
 from quotatree.codec import state as codec
@@ -61,11 +60,7 @@ def _printed(command: tuple[str, ...]) -> TreeState:
 
 
 def _parsed(data: bytes, title: str) -> TreeState:
-    try:
-        document: Any = json.loads(data)
-    except ValueError as error:
-        raise StateError(f"{title}: no JSON: {error}") from error
-    found = codec.parse(document)
+    found = codec.read(data)
     if isinstance(found, TreeState):
         return found
     mistakes = "; ".join(str(problem) for problem in found[:_SHOWN])

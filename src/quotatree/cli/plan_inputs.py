@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from quotatree.cli import observe, options, plan_apply, plan_recount
+from quotatree.cli import mistakes, observe, options, plan_apply, plan_recount
+from quotatree.cli.plan_recount import Recount, Wanted
 from quotatree.cluster.client import Client
 from quotatree.codec import standing
 from quotatree.codec import state as state_codec
@@ -26,7 +27,8 @@ from quotatree.model.treefile import TreeFile, TreeNode
 class Situation:
     """Where a tree is to be applied. `tree` is the file as it will stand there.
 
-    `offers` is None where nobody could be asked; `unasked` then says why.
+    `offers` is None where nobody could be asked; `unasked` then says why. `unlisted` are objects
+    that nobody has measured and that may not be listed: they count as nothing.
     """
 
     where: str
@@ -36,6 +38,7 @@ class Situation:
     conflicts: tuple[Conflict, ...] = ()
     offers: Offers | None = None
     unasked: str = ""
+    unlisted: tuple[Wanted, ...] = ()
 
 
 async def live(client: Client, tree: TreeFile, *, now: datetime) -> Situation:
@@ -46,24 +49,24 @@ async def live(client: Client, tree: TreeFile, *, now: datetime) -> Situation:
         for item in (*lists.namespaces, *lists.quotas)
     }
     merged = standing.standing(tree, plan_apply.roots(tree), objects)
+    seen = lists.observed()
+    counted = await _counted(client, seen, merged.tree, now=now)
     offers, unasked = await _offers(client, tree)
     return Situation(
         where=client.server,
-        seen=await _measured(client, lists.observed(), merged.tree, now=now),
+        seen=whatif.measured(seen, counted.used) if counted.used else seen,
         tree=merged.tree,
         labels=merged.labels,
         conflicts=merged.conflicts,
         offers=offers,
         unasked=unasked,
+        unlisted=counted.unlisted,
     )
 
 
-async def _measured(client: Client, seen: Observed, tree: TreeFile, *, now: datetime) -> Observed:
-    """Return what was observed, with what the tree would have measured for the first time."""
-    unmeasured = whatif.after(seen, tree).unmeasured
-    if not unmeasured:
-        return seen
-    return whatif.measured(seen, await plan_recount.recount(client, unmeasured, now))
+async def _counted(client: Client, seen: Observed, tree: TreeFile, *, now: datetime) -> Recount:
+    """Return the usage that the tree would have measured for the first time."""
+    return await plan_recount.recount(client, whatif.after(seen, tree).unmeasured, now)
 
 
 async def _offers(client: Client, tree: TreeFile) -> tuple[Offers | None, str]:
@@ -117,9 +120,6 @@ def state_file(filename: str) -> TreeState:
     found = state_codec.read(options.read_bytes(filename, state_codec.MAX_BYTES))
     if isinstance(found, TreeState):
         return found
-    first = found[0]
-    place = f"{filename}:{first.line}:{first.column}" if first.line else filename
+    name = "<stdin>" if filename == "-" else filename
     more = f" (and {len(found) - 1} more mistakes)" if len(found) > 1 else ""
-    path = f" {first.path}:" if first.path else ""
-    hint = f"; {first.hint}" if first.hint else ""
-    raise InputError(f"{place}:{path} {first.message}{hint}{more}")
+    raise InputError(f"{mistakes.problem_line(name, found[0])}{more}")

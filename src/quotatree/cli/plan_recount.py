@@ -28,7 +28,8 @@ Objects = Iterable[Mapping[str, Any]]
 _LISTED_ONE_BY_ONE: Final = 8
 """Namespaces up to which each is listed by itself; above, the whole cluster is."""
 
-_LEFT_OUT: Final = frozenset({403, 404})
+_FORBIDDEN: Final = 403
+_UNSERVED: Final = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,14 @@ class Wanted:
         """Return where the objects are listed: all built-in kinds are served in v1."""
         plural, _, group = self.resource.partition(".")
         return paths.Kind(group, "v1", plural, True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount:
+    """What is used of what was not measured, and what could not be counted for want of rights."""
+
+    used: Mapping[AccountKey, Mapping[str, int]]
+    unlisted: tuple[Wanted, ...] = ()
 
 
 def wanted(unmeasured: Unmeasured) -> tuple[Wanted, ...]:
@@ -94,10 +103,8 @@ def counted(
     return sums
 
 
-async def recount(
-    client: Client, unmeasured: Unmeasured, now: datetime
-) -> dict[AccountKey, dict[str, int]]:
-    """Return what is used of what is not measured; what may not be listed is left out.
+async def recount(client: Client, unmeasured: Unmeasured, now: datetime) -> Recount:
+    """Return what is used of what is not measured; a kind that is not served has no objects.
 
     Of an extended resource, what pods ask for counts also where claims may not be listed.
 
@@ -105,19 +112,22 @@ async def recount(
         ClusterError: the API server cannot be asked.
     """
     sums: dict[AccountKey, dict[str, int]] = {}
+    unlisted: list[Wanted] = []
     for what in wanted(unmeasured):
         try:
             objects = await _objects(client, what)
             known = await _devices(client) if objects and what.extended else defaults.NONE
         except ClusterError as error:
-            if error.status not in _LEFT_OUT:
+            if error.status == _FORBIDDEN:
+                unlisted.append(what)
+            elif error.status != _UNSERVED:
                 raise
             continue
         for key, amounts in counted(what, objects, now, known=known).items():
             here = sums.setdefault(key, {})
             for name, amount in amounts.items():
                 here[name] = here.get(name, 0) + amount
-    return sums
+    return Recount(used=sums, unlisted=tuple(unlisted))
 
 
 async def _devices(client: Client) -> Defaults:

@@ -20,6 +20,7 @@ from quotatree.model.treefile import Spot
 from quotatree.reports import forecast as tables
 
 COMMAND: Final = "plan"
+_SHOWN: Final = 3  # namespaces of a list
 
 MISTAKE: Final = Rule(
     code="file-mistake",
@@ -38,7 +39,13 @@ NOT_ASKED: Final = Rule(
     title="Whether the cluster offers the devices that are limited could not be asked.",
     level=Level.NOTE,
 )
-RULES: Final = (MISTAKE, CONFLICT, NOT_ASKED, *misfit.RULES, *lint.RULES)
+NOT_LISTED: Final = Rule(
+    code="usage-not-listed",
+    title="Objects that a new limit would count may not be listed with these credentials.",
+    level=Level.WARNING,
+    help="What runs already counts as nothing then, so the tree may fit less well than it seems.",
+)
+RULES: Final = (MISTAKE, CONFLICT, NOT_ASKED, NOT_LISTED, *misfit.RULES, *lint.RULES)
 
 _VERBS: Final = {
     Change.CREATE: "to create",
@@ -73,6 +80,7 @@ def planned(
         *misfit.findings(trial),
         *lint.findings(situation.tree, lint.levels(situation.tree, trial.outcome.world)),
         *_devices(situation),
+        *_unlisted(situation),
         *(_conflict(conflict) for conflict in situation.conflicts if not force),
     ]
     items = report.in_order(map(item, found))
@@ -142,6 +150,22 @@ def _devices(situation: Situation) -> Iterator[Finding]:
             NOT_ASKED,
             first,
             f"whether the cluster offers {', '.join(asked)} is not checked: {situation.unasked}",
+        )
+
+
+def _unlisted(situation: Situation) -> Iterator[Finding]:
+    """Yield a warning for each kind of objects that could not be counted."""
+    for what in situation.unlisted:
+        concerned = what.namespaces
+        written = (n.namespace for n in situation.tree.nodes if n.namespace in concerned)
+        names = sorted({name for found in what.names.values() for name in found})
+        more = f" and {len(concerned) - _SHOWN} more" if len(concerned) > _SHOWN else ""
+        yield lint.found(
+            NOT_LISTED,
+            Spot(namespace=next(written, concerned[0])),
+            f"{what.resource} may not be listed with these credentials: what "
+            f"{', '.join(concerned[:_SHOWN])}{more} uses of {', '.join(names)} counts as nothing",
+            remedy=f"allow `list` of {what.resource} in all namespaces",
         )
 
 

@@ -174,6 +174,12 @@ def test_a_bad_state_gets_one_clear_message(run: Run, make: Callable[[], str], w
     expect_error(run("-f", "quotatree.yaml", "--offline", "--state", make()), want)
 
 
+def test_a_bad_state_of_stdin_is_named_as_stdin(run: Run) -> None:
+    result = run("-f", "quotatree.yaml", "--offline", "--state", "-", stdin='{"kind":\n oops')
+    assert result.exit_code == 1
+    assert "<stdin>:2:2: is no JSON" in result.stderr
+
+
 def test_a_state_larger_than_is_read_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_codec, "MAX_BYTES", 1 << 20)
     name = write(" " * (1 << 21), "large.json")
