@@ -213,13 +213,13 @@ def consumers(
 def _waiting(trial: Trial) -> Iterator[Finding]:
     world = trial.outcome.world
     overpromised = {
-        (finding.spot.namespace, finding.spot.resource)
+        (finding.spot.namespace, finding.scopes, finding.spot.resource)
         for finding in lint.overpromised(trial.tree, lint.levels(trial.tree, world))
     }
     for node in trial.forecast.nodes:
         for scopes in sorted({row.scopes for row in node.rows if row.kept}):
             limits = world.limits.obstacles(node.namespace, scopes)
-            if limits and not {(li.ancestor, str(li.resource)) for li in limits} <= overpromised:
+            if limits and not {(li.ancestor, scopes, li.resource) for li in limits} <= overpromised:
                 yield _waits(trial, node, scopes, limits=limits)
 
 
