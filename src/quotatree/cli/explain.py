@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -137,11 +138,11 @@ async def _live(
         if "/" in subject:
             what = explain_inputs.named(subject)
             body = await explain_inputs.object_of(client, what, default)
-            told = await explain_inputs.events(client, body, default)
+            told, unread = await explain_inputs.events(client, body, default)
             coming = Coming(objects={default: [body]})
             around = await surroundings.live(client, coming, look_for_standing=False)
             asked = explain_inputs.asked_of(body, around, default, told=told)
-            return _answers(asked, around)
+            return _answers(asked, replace(around, notes=(*around.notes, *unread)))
         around = await surroundings.live(client, Coming(objects={Namespace(subject): []}))
         return _answers([_about(Namespace(subject), around)], around)
 
