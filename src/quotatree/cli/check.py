@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Final
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-import quotatree
-from quotatree.cli import check_report, fit_data, manifest_files, options, plan_screen, surroundings
+from quotatree.cli import check_report, fit_data, manifest_files, options, output, surroundings
 from quotatree.cli.check_report import Checked, Judged
 from quotatree.cli.manifest_files import Found
 from quotatree.cli.surroundings import Surroundings
 from quotatree.model.names import Namespace
 from quotatree.model.report import Level, Verdict
-from quotatree.reports import as_json, as_junit, as_markdown, as_sarif
 
-# Pipes have no width.
-_PIPE_WIDTH: Final = 100
 _MAX_ROWS: Final = 60
 _MAX_ITEMS: Final = {Level.ERROR: 60, Level.WARNING: 30, Level.NOTE: 12}
 
@@ -106,21 +101,12 @@ async def _live(
         return await surroundings.live(client, check_report.coming(found, default)), default
 
 
-def _show(checked: Checked, output: str) -> None:
-    match output:
-        case "json":
-            text = as_json.render(checked.report, details=check_report.details(checked))
-        case "markdown":
-            text = as_markdown.render(checked.report)
-        case "sarif":
-            text = as_sarif.render(checked.report, version=quotatree.__version__)
-        case "junit":
-            text = as_junit.render(checked.report)
-        case _:
-            console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-            console.print(screen(checked), markup=False, highlight=False)
-            return
-    click.echo(text if text.endswith("\n") else f"{text}\n", nl=False)
+def _show(checked: Checked, form: str) -> None:
+    if form == "text":
+        output.console().print(screen(checked))
+        return
+    details = check_report.details(checked) if form == "json" else None
+    click.echo(output.document(checked.report, form, details), nl=False)
 
 
 def screen(checked: Checked) -> RenderableType:
@@ -138,11 +124,11 @@ def screen(checked: Checked) -> RenderableType:
     for level in Level:
         items = checked.report.of_level(level)
         for item in items[: _MAX_ITEMS[level]]:
-            parts += ["", plan_screen.finding(item)]
+            parts += ["", output.finding(item)]
         if len(items) > _MAX_ITEMS[level]:
             left = len(items) - _MAX_ITEMS[level]
             parts += ["", Text(f"… and {left} more {level.value}s; -o json has all")]
-    return Group(*parts, "", plan_screen.verdict(checked.report.verdict))
+    return Group(*parts, "", output.verdict(checked.report.verdict))
 
 
 def _table(rows: Sequence[Judged]) -> RenderableType:

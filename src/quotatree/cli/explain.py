@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
 
 import click
-from rich.console import Console
 
 from quotatree.cli import (
     check_report,
@@ -16,6 +14,7 @@ from quotatree.cli import (
     explain_screen,
     manifest_files,
     options,
+    output,
     surroundings,
 )
 from quotatree.cli.explain_report import Asked, Explained
@@ -26,10 +25,6 @@ from quotatree.engine import fit
 from quotatree.errors import InputError
 from quotatree.model.names import Namespace
 from quotatree.model.report import Report, Verdict
-from quotatree.reports import as_json
-
-# Pipes have no width.
-_PIPE_WIDTH: Final = 100
 
 Answers = tuple[list[Explained], Report]
 
@@ -137,11 +132,11 @@ async def _live(
         if "/" in subject:
             what = explain_inputs.named(subject)
             body = await explain_inputs.object_of(client, what, default)
-            told = await explain_inputs.events(client, body, default)
+            told, unread = await explain_inputs.events(client, body, default)
             coming = Coming(objects={default: [body]})
             around = await surroundings.live(client, coming, look_for_standing=False)
             asked = explain_inputs.asked_of(body, around, default, told=told)
-            return _answers(asked, around)
+            return _answers(asked, replace(around, notes=(*around.notes, *unread)))
         around = await surroundings.live(client, Coming(objects={Namespace(subject): []}))
         return _answers([_about(Namespace(subject), around)], around)
 
@@ -185,14 +180,10 @@ def _answers(asked: Sequence[Asked], around: Surroundings) -> Answers:
     return found, report
 
 
-def _show(answers: Answers, output: str) -> None:
+def _show(answers: Answers, form: str) -> None:
     found, report = answers
-    if output == "json":
-        click.echo(as_json.render(report, details=explain_report.details(found)))
+    if form == "json":
+        click.echo(output.document(report, form, explain_report.details(found)), nl=False)
         return
-    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-    console.print(
-        explain_screen.screen(found, report, ascii_only=console.options.ascii_only),
-        markup=False,
-        highlight=False,
-    )
+    console = output.console()
+    console.print(explain_screen.screen(found, report, ascii_only=console.options.ascii_only))

@@ -89,8 +89,13 @@ async def object_of(client: Client, what: Named, namespace: Namespace) -> Body:
     return {"apiVersion": what.kind.api_version, "kind": what.kind.kind, **found}
 
 
-async def events(client: Client, body: Body, namespace: Namespace) -> tuple[str, ...]:
-    """Return what the events of an object and of what it made say of quotas, the newest first."""
+async def events(
+    client: Client, body: Body, namespace: Namespace
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what the events of an object and of what it made say of quotas, the newest first.
+
+    And beside it what could not be looked at.
+    """
     try:
         found, _ = await client.list_all(
             paths.CORE_EVENTS, namespace=namespace, field_selector="type=Warning"
@@ -98,9 +103,11 @@ async def events(client: Client, body: Body, namespace: Namespace) -> tuple[str,
     except ClusterError as error:
         if error.status != 403:
             raise
-        return ("its events may not be read",)
+        unread = f"events in {namespace} may not be listed: what they say is not known"
+        return (), (unread,)
     metadata = fields.mapping(body, "metadata")
-    return told(found, name=fields.text(metadata, "name"), uid=fields.text(metadata, "uid"))
+    name, uid = fields.text(metadata, "name"), fields.text(metadata, "uid")
+    return told(found, name=name, uid=uid), ()
 
 
 def told(found: Iterable[Body], *, name: str, uid: str) -> tuple[str, ...]:

@@ -52,7 +52,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One answer. `pending`: what the tree limits is not enforced in the namespace yet."""
+    """One answer. `pending`: what the tree limits is not enforced in the namespace yet.
+
+    `unknown` says what is not in the numbers, `notes` what they rest on.
+    """
 
     asked: Asked
     path: tuple[Namespace, ...]
@@ -61,6 +64,7 @@ class Explained:
     consumers: tuple[tuple[Key, tuple[Consumer, ...]], ...]
     changes: tuple[advice.Raise, ...]
     notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     pending: bool = False
 
     @property
@@ -96,7 +100,8 @@ def explain(asked: Asked, situation: fit.Situation) -> Explained:
         levels=shown,
         consumers=_consumers(place, [figures for figures in shown if figures.refuses]),
         changes=advice.raises(place.world, obstacles),
-        notes=(*asked.notes, *asked.request.workload.notes, *asked.request.workload.unknown),
+        notes=(*asked.notes, *asked.request.workload.notes),
+        unknown=asked.request.workload.unknown,
         pending=_is_pending(place, asked.namespace),
     )
 
@@ -203,10 +208,13 @@ def _items(one: Explained) -> Iterable[Item]:
     if one.pending:
         rule = check_report.NOT_ENFORCED
         yield _item(one, rule.code, rule.level, message=rule.title, remedy="try again soon")
-    for text in asked.events:
-        yield _item(one, EVENT.code, EVENT.level, message=text)
-    for text in one.notes:
-        yield _item(one, check_report.ASSUMED.code, check_report.ASSUMED.level, message=text)
+    for rule, texts in (
+        (check_report.NOT_COUNTED, one.unknown),
+        (EVENT, asked.events),
+        (check_report.ASSUMED, one.notes),
+    ):
+        for text in texts:
+            yield _item(one, rule.code, rule.level, message=text)
 
 
 def _item(one: Explained, code: str, level: Level, *, message: str, remedy: str = "") -> Item:
@@ -288,6 +296,7 @@ def _answer(one: Explained) -> dict[str, Any]:
         "change": [_raise(change) for change in one.changes],
         "events": list(one.asked.events),
         "notes": list(one.notes),
+        "unknown": list(one.unknown),
     }
 
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quotatree.cli import explain_report, plan_screen, render
+from quotatree.cli import explain_report, output, render
 from quotatree.cli.explain_report import MOST_CONSUMERS, Explained, Key
 from quotatree.model import scope
 from quotatree.model.fit import Consumer, LevelFigures
@@ -29,9 +29,9 @@ def screen(
         if change := explain_report.smallest_change(one):
             parts += ["", Text(change, overflow="fold")]
     for item in report.items:
-        parts += ["", plan_screen.finding(item)]
+        parts += ["", output.finding(item)]
     if any(one.asked.request for one in found):
-        parts += ["", plan_screen.verdict(report.verdict)]
+        parts += ["", output.verdict(report.verdict)]
     return Group(*parts)
 
 

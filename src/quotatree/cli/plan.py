@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 import click
-from rich.console import Console
 
-import quotatree
-from quotatree.cli import mistakes, options, plan_apply, plan_inputs, plan_report, plan_screen
+from quotatree.cli import (
+    mistakes,
+    options,
+    output,
+    plan_apply,
+    plan_inputs,
+    plan_report,
+    plan_screen,
+)
 from quotatree.cli.plan_inputs import Situation
 from quotatree.cli.plan_report import Planned
 from quotatree.codec import treefile
@@ -20,16 +25,12 @@ from quotatree.codec.treefile import Located
 from quotatree.engine.whatif import Removals
 from quotatree.errors import InputError
 from quotatree.model.problem import Problem
-from quotatree.model.report import Report, Verdict
+from quotatree.model.report import Verdict
 from quotatree.model.treefile import TreeFile
-from quotatree.reports import as_json, as_junit, as_markdown, as_sarif
 from quotatree.reports import forecast as forecast_tables
 
 CHANGES_FIT: Final = 10
 """Exit code of --detailed-exitcode for changes that fit."""
-
-# Pipes have no width.
-_PIPE_WIDTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,8 @@ def _check(
 def _broken(wishes: Wishes, problems: tuple[Problem, ...]) -> InputError:
     """Show a file's mistakes as the program that reads stdout wants them; return the error."""
     if wishes.output != "text":
-        click.echo(_document(plan_report.broken(wishes.file, problems), wishes), nl=False)
+        report = plan_report.broken(wishes.file, problems)
+        click.echo(output.document(report, wishes.output), nl=False)
     return InputError(mistakes.problem_list(wishes.file, problems))
 
 
@@ -181,33 +183,18 @@ def _removals(tree: TreeFile, situation: Situation, wishes: Wishes) -> Removals:
 
 def _show(found: Planned, wishes: Wishes) -> None:
     if wishes.output != "text":
-        click.echo(_document(found.report, wishes, found), nl=False)
+        details = forecast_tables.details(found.forecast) if wishes.output == "json" else None
+        click.echo(output.document(found.report, wishes.output, details), nl=False)
         return
-    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    console = output.console()
     console.print(
         plan_screen.screen(
             found.report,
             found.forecast,
             everything=wishes.everything,
             ascii_only=console.options.ascii_only,
-        ),
-        markup=False,
-        highlight=False,
+        )
     )
-
-
-def _document(report: Report, wishes: Wishes, found: Planned | None = None) -> str:
-    match wishes.output:
-        case "json":
-            details = forecast_tables.details(found.forecast) if found is not None else None
-            text = as_json.render(report, details=details)
-        case "markdown":
-            text = as_markdown.render(report)
-        case "sarif":
-            text = as_sarif.render(report, version=quotatree.__version__)
-        case _:
-            text = as_junit.render(report)
-    return text if text.endswith("\n") else f"{text}\n"
 
 
 def _exit_code(found: Planned, *, detailed: bool) -> int:

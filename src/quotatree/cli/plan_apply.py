@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from quotatree.engine import rollup
+from quotatree.engine import lint, rollup
 from quotatree.engine.survey import Observed
 from quotatree.model import names
 from quotatree.model.names import Namespace, QuotaName, Uid
-from quotatree.model.observed import Lifecycle
 from quotatree.model.quota import Quota
 from quotatree.model.state import NodeState, TreeState
 from quotatree.model.treefile import TreeFile, TreeNode
@@ -186,26 +185,16 @@ def _reasons(node: TreeNode, seen: NodeState | None) -> Iterator[str]:
         yield "its ResourceQuota is not measured yet"
 
 
-def unowned(tree: TreeFile) -> list[str]:
-    """Return the `Owned` namespaces whose parent does not allow it: they stay when it goes."""
-    allowing = {
-        node.namespace
-        for node in tree.nodes
-        if node.annotations.get(names.ANNOTATION_CASCADE) == "true"
-    }
-    return [
-        f"namespace {node.namespace}: lifecycle Owned waits until {node.parent} is annotated "
-        f'{names.ANNOTATION_CASCADE}: "true"'
-        for node in tree.nodes
-        if node.lifecycle is Lifecycle.OWNED and node.parent not in allowing
-    ]
+def _unowned(tree: TreeFile) -> list[str]:
+    items = [finding.item for finding in lint.unowned(tree)]
+    return [f"namespace {item.namespace}: {item.message}; {item.remedy}" for item in items]
 
 
 def warnings(tree: TreeFile, state: TreeState) -> list[str]:
     """Return what stands but not as one may think: exceeded limits, pending guarantees."""
     notable = {"Exceeded": True, "GuaranteeGranted": False, "LooserThanAncestor": True}
     named = {node.namespace for node in tree.nodes}
-    return unowned(tree) + [
+    return _unowned(tree) + [
         f"treequota {node.namespace}/{quota.name}: {condition.message}"
         for node in state.nodes
         if node.namespace in named

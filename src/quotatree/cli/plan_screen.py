@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from quotatree.cli import render
+from quotatree.cli import output, render
 from quotatree.engine import rollup
 from quotatree.model import scope
 from quotatree.model.forecast import Change, Forecast, NodeForecast, Row, Step
 from quotatree.model.names import Namespace
-from quotatree.model.report import Item, Level, Report, Verdict
+from quotatree.model.report import Report
 from quotatree.reports.forecast import NONE, amount, fields_of, object_of
 
 MAX_STEPS: Final = 40
@@ -46,8 +45,6 @@ _STYLES: Final = {
     Change.REFUSED: "red",
     Change.NOTHING: "",
 }
-_LEVELS: Final = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
-_VERDICTS: Final = {Verdict.FITS: "green", Verdict.DOES_NOT_FIT: "red", Verdict.ERROR: "red"}
 
 
 def screen(
@@ -60,15 +57,10 @@ def screen(
     parts += _nodes(forecast, report, signs=signs, everything=everything)
     most = len(report.items) if everything else MAX_FINDINGS
     for item in report.items[:most]:
-        parts += ["", finding(item)]
+        parts += ["", output.finding(item)]
     if len(report.items) > most:
         parts += ["", Text(f"… and {len(report.items) - most} more findings; --all shows them")]
-    return Group(*parts, "", verdict(report.verdict))
-
-
-def verdict(found: Verdict) -> Text:
-    """Return the last line of a report."""
-    return Text(f"Verdict: {found.value}", style=_VERDICTS[found])
+    return Group(*parts, "", output.verdict(report.verdict))
 
 
 # -- steps ----------------------------------------------------------------------------------
@@ -181,24 +173,3 @@ def _pair(row: Row, before: int | None, after: int | None) -> str:
 
 def _human(row: Row, nano: int, *, up: bool = True) -> str:
     return render.human(row.resource, nano, up=up)
-
-
-# -- findings -------------------------------------------------------------------------------
-
-
-def finding(item: Item) -> RenderableType:
-    """Return one finding: what it is about, what it says, what to do next."""
-    place = item.place
-    where = f"{place.file}:{place.line}" if place.file and place.line else place.file
-    head = Text.assemble((item.level.value, _LEVELS[item.level]), f" {item.code}: {item.subject}")
-    if where:
-        head.append(f" ({where})")
-    lines: list[RenderableType] = [head, indented(item.message)]
-    if item.remedy:
-        lines.append(indented(f"next: {item.remedy}"))
-    return Group(*lines)
-
-
-def indented(text: str) -> Padding:
-    """Return a line that belongs to the one above it."""
-    return Padding(Text(text), (0, 0, 0, 4), expand=False)

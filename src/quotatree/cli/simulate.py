@@ -11,9 +11,8 @@ from typing import Final
 
 import click
 import orjson
-from rich.console import Console
 
-from quotatree.cli import mistakes, options, render, render_simulation
+from quotatree.cli import mistakes, options, output, render, render_simulation
 from quotatree.codec import treefile
 from quotatree.errors import InputError
 from quotatree.model.names import Namespace
@@ -26,8 +25,6 @@ from quotatree.simulate.replay import replay
 from quotatree.simulate.results import Policy, Run
 from quotatree.simulate.trace import Trace
 
-# Pipes have no width.
-_PIPE_WIDTH: Final = 100
 _NOTHING_DONE: Final = "nothing was replayed"
 
 
@@ -104,11 +101,15 @@ def simulate(
         chosen = Policy(policy)
         runs = [_replay(found, t, name, policy=chosen, progress=progress) for name, t in planted]
     _write(runs, html=html, parquet=parquet, progress=progress)
-    if output == "json":
+    _show(runs, output)
+
+
+def _show(runs: list[Run], form: str) -> None:
+    if form == "json":
         click.echo(orjson.dumps(document.to_dict(runs)))
-    else:
-        console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-        console.print(render_simulation.screen(runs, ascii_only=console.options.ascii_only))
+        return
+    console = output.console()
+    console.print(render_simulation.screen(runs, ascii_only=console.options.ascii_only))
 
 
 @contextmanager

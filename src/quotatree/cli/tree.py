@@ -10,18 +10,17 @@ from typing import Final
 
 import click
 import yaml
-from rich.console import Console
 from rich.live import Live
 
-from quotatree.cli import options, render
+from quotatree.cli import options, output, render
 from quotatree.cli.observe import observe
 from quotatree.cluster.client import Client
 from quotatree.codec import state as state_codec
 from quotatree.engine import survey
 from quotatree.model.state import TreeState
 
-# Pipes have no width; this one holds deep trees without cutting.
 _PIPE_WIDTH: Final = 140
+"""Holds deep trees without cutting."""
 
 
 @click.command(
@@ -96,22 +95,22 @@ async def _show(kubeconfig: str | None, context: str | None, *, look: _Look) -> 
 
 async def _live(client: Client, look: _Look) -> None:
     assert look.every is not None
-    with Live(console=Console(), auto_refresh=False, vertical_overflow="visible") as screen:
+    with Live(console=output.console(), auto_refresh=False, vertical_overflow="visible") as screen:
         while True:
             screen.update(render.tree(look.cut(survey.survey(await observe(client)))), refresh=True)
             await asyncio.sleep(look.every)
 
 
-def _print(state: TreeState, output: str, *, lines: bool) -> None:
-    if output == "json":
+def _print(state: TreeState, form: str, *, lines: bool) -> None:
+    if form == "json":
         document = state_codec.to_dict(state)
         # A watch prints one document a line, for programs that read as it comes.
         click.echo(json.dumps(document, indent=None if lines else 2))
-    elif output == "yaml":
+    elif form == "yaml":
         text = yaml.safe_dump(state_codec.to_dict(state), sort_keys=False, allow_unicode=True)
         click.echo(f"---\n{text}" if lines else text, nl=False)
-    elif output == "wide":
+    elif form == "wide":
         click.echo(render.columns(render.wide_rows(state)))
     else:
-        console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+        console = output.console(_PIPE_WIDTH)
         console.print(render.tree(state, ascii_only=console.options.ascii_only))

@@ -85,15 +85,10 @@ def _slice(annotations: Mapping[str, Any]) -> Resources:
     return fields.resources(found) if found else EMPTY
 
 
-def slice_annotation(resource: str) -> str:
-    """Return the annotation that carries the slice of `resource`.
-
-    Only the first `/` is written `_`: what stands before it is a DNS name or a prefix without `_`,
-    so that the first `_` of an annotation is always that slash again.
-    """
-    return _PREFIX + resource.replace("/", "_", 1)
-
-
 def slice_resource(annotation: str) -> str:
-    """Return the resource whose slice the annotation carries: the inverse of the above."""
+    """Return the resource whose slice the annotation carries.
+
+    In an annotation the first `/` of a resource is `_`: what stands before it is a DNS name or a
+    prefix without `_`, so that the first `_` is always that slash again.
+    """
     return annotation.removeprefix(_PREFIX).replace("_", "/", 1)

@@ -214,7 +214,8 @@ class Controller:
             granted = live.world.limits.settle()
             self._mark({name for name, _ in granted})
         if self.intake.departed:
-            errands.send("departed", self._bury)
+            # A tuple: touches have the names of namespaces as keys, and one may be called so.
+            errands.send(("bury",), self._bury)
 
     async def _bury(self) -> None:
         departed = tuple(self.intake.departed)  # what departs while we ask is asked for again

@@ -72,8 +72,3 @@ class Queue:
         for name in due:
             del self._later[name]
         self.add(due)
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing is being worked on."""
-        return not self._waiting and not self._busy and not self._later

@@ -18,6 +18,7 @@ from quotatree.model.names import Namespace
 from quotatree.model.scope import ScopeSet
 
 _OWN = frozenset({Reason.OWN_FULL, Reason.OWN_TOO_LARGE})
+_OWN_KIND = "resourcequota"
 _COUNTED = frozenset({Reason.FULL, Reason.OVER, Reason.TOO_LARGE, Reason.RESERVED}) | _OWN
 
 
@@ -51,7 +52,7 @@ def raises(world: World, obstacles: Iterable[Obstacle]) -> tuple[Raise, ...]:
         found.append(
             Raise(
                 level=obstacle.level,
-                kind="resourcequota" if own else "treequota",
+                kind=_OWN_KIND if own else "treequota",
                 quotas=(obstacle.quota,) if own else _setting(world, obstacle),
                 resource=obstacle.resource,
                 scopes=obstacle.scopes,
@@ -120,17 +121,25 @@ def remedy(group: Sequence[Obstacle], changes: Sequence[Raise]) -> str:
     if first.reason is Reason.TERMINATING:
         return "use another namespace"
     parts = list(_waits(group))
-    mine = [c for c in changes if c.level == first.level and c.resource in _names(group)]
+    mine = [change for change in changes if _mends(change, group)]
     if mine:
         parts.append(f"raise {' and '.join(map(str, mine))}")
     if first.reason is Reason.RESERVED:
         parts.append("lower a guarantee there")
     least = ", ".join(f"{amount(o.resource, o.available)} {_label(o)}" for o in group)
-    return f"{', or '.join(parts)}; without a change it can have {least}"
+    without = f"without a change it can have {least}"
+    # Beside something that no limit is to blame for, no limits are named.
+    return f"{', or '.join(parts)}; {without}" if parts else without
 
 
-def _names(group: Iterable[Obstacle]) -> set[str]:
-    return {obstacle.resource for obstacle in group}
+def _mends(change: Raise, group: Iterable[Obstacle]) -> bool:
+    """Whether a change raises a limit that refuses in this group, and not one beside it."""
+    return any(
+        (change.level, change.resource, change.scopes) == (o.level, o.resource, o.scopes)
+        and (change.kind == _OWN_KIND) is (o.reason in _OWN)
+        and (not o.quota or o.quota in change.quotas)
+        for o in group
+    )
 
 
 def _waits(group: Sequence[Obstacle]) -> Iterator[str]:

@@ -100,7 +100,9 @@ class Place:
         own = self.own_quotas(request.namespace)
         if own:
             self._own[request.namespace] = tuple(
-                replace(q, used=q.used + request.cost(q.scopes, q.used)) for q in own
+                # A new one has no usage yet: what it limits says what it will measure.
+                replace(q, used=q.used + request.cost(q.scopes, q.status_hard or q.spec_hard))
+                for q in own
             )
 
     def fitting(self, request: Request) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from quotatree.engine import explain, rollup
@@ -63,12 +63,13 @@ RULES: Final = (NEVER_BITES, OVERPROMISED, BURST_ONLY, UNOWNED, UNOFFERED)
 class Finding:
     """A finding and the spot of the tree that it is about.
 
-    `said` is its message for readers who are shown the spot anyway.
+    `said` is its message for readers who are shown the spot anyway, `scopes` what is counted there.
     """
 
     item: Item
     spot: Spot
     said: str
+    scopes: ScopeSet = UNSCOPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,10 @@ class Levels:
 
 
 def levels(tree: TreeFile, world: World | None = None) -> Levels:
-    """Return the levels of a tree, in the midst of those of `world` where there is one."""
+    """Return the levels of a tree, in the midst of those of `world` where there is one.
+
+    A TreeQuota of `world` that the file does not name goes on counting beside those of the file.
+    """
     parents: dict[Namespace, Namespace | None] = {}
     quotas: dict[Namespace, tuple[Quota, ...]] = {}
     for name in world.namespaces if world is not None else ():
@@ -93,7 +97,9 @@ def levels(tree: TreeFile, world: World | None = None) -> Levels:
         parents[name] = path[1] if len(path) > 1 else None
         quotas[name] = world.limits.quotas(name)
     parents |= {node.namespace: node.parent for node in tree.nodes}
-    quotas |= {node.namespace: node.quotas for node in tree.nodes}
+    for node in tree.nodes:
+        named = {quota.name: quota for quota in (*quotas.get(node.namespace, ()), *node.quotas)}
+        quotas[node.namespace] = tuple(named.values())
     return Levels(parents=rollup.acyclic(parents), quotas=quotas)
 
 
@@ -213,13 +219,9 @@ def _overpromised(
     )
     remedy = f"lower a guarantee, or raise the hard of {name}"
     quota, written = _written(levels.quotas[name], scopes, resource)
-    return found(
-        OVERPROMISED,
-        spot_of(quota, "hard", written),
-        message,
-        remedy=remedy,
-        resource=scope.label(written, scopes),
-    )
+    spot, label = spot_of(quota, "hard", written), scope.label(written, scopes)
+    finding = found(OVERPROMISED, spot, message, remedy=remedy, resource=label)
+    return replace(finding, scopes=scopes)
 
 
 def _written(quotas: Iterable[Quota], scopes: ScopeSet, resource: str) -> tuple[Quota, str]:

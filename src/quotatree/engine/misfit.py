@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from quotatree.engine import explain, lint
+from quotatree.engine.account import AccountKey
 from quotatree.engine.forecast import Trial
 from quotatree.engine.lint import Finding, found
 from quotatree.engine.whatif import Refused
@@ -171,7 +172,7 @@ def _over_message(row: Row, *, worse: bool) -> str:
 
 
 def _over_remedy(trial: Trial, name: Namespace, row: Row) -> str:
-    who = consumers(trial.outcome.world, name, row.scopes, resource=row.resource)
+    who = _takers(trial.outcome.world, (name, row.scopes), row.resource)
     most = f"; most is with {who}" if who else ""
     return (
         f"nothing is evicted, growth is refused until it is below; free "
@@ -180,28 +181,35 @@ def _over_remedy(trial: Trial, name: Namespace, row: Row) -> str:
     )
 
 
-def consumers(
+def charged_below(
     world: World,
-    name: Namespace,
-    scopes: ScopeSet,
-    *,
+    key: AccountKey,
     resource: str,
+    *,
     but: frozenset[Namespace] = frozenset(),
-) -> str:
-    """Return who is charged most directly below a namespace, and it itself, e.g. `b 5, c 2`."""
+) -> list[tuple[Namespace, int]]:
+    """Return who is charged directly below a namespace, and it itself, the greatest first."""
+    name, scopes = key
     node = world.ledger.forest.get(name)
     if node is None:
-        return ""
+        return []
     charges = [
-        (book.charge(resource), child)
+        (child, book.charge(resource))
         for child in node.children - but
         if (book := world.ledger.forest.node(child).books.get(scopes)) is not None
     ]
-    own = node.book(scopes).held.get(resource, 0)
-    found = sorted(((a, n) for a, n in (*charges, (own, name)) if a), key=lambda f: (-f[0], f[1]))
+    own = (name, node.book(scopes).held.get(resource, 0))
+    return sorted((f for f in (*charges, own) if f[1]), key=lambda f: (-f[1], f[0]))
+
+
+def _takers(
+    world: World, key: AccountKey, resource: str, *, but: frozenset[Namespace] = frozenset()
+) -> str:
+    """Return the greatest of `charged_below` in words, e.g. `b 5, c 2, a itself 1, 4 more`."""
+    found = charged_below(world, key, resource, but=but)
     words = [
-        f"{n}{' itself' if n == name else ''} {explain.amount(resource, a)}"
-        for a, n in found[:_SHOWN]
+        f"{n}{' itself' if n == key[0] else ''} {explain.amount(resource, a)}"
+        for n, a in found[:_SHOWN]
     ]
     more = len(found) - _SHOWN
     return ", ".join([*words, f"{more} more"] if more > 0 else words)
@@ -213,13 +221,13 @@ def consumers(
 def _waiting(trial: Trial) -> Iterator[Finding]:
     world = trial.outcome.world
     overpromised = {
-        (finding.spot.namespace, finding.spot.resource)
+        (finding.spot.namespace, finding.scopes, finding.spot.resource)
         for finding in lint.overpromised(trial.tree, lint.levels(trial.tree, world))
     }
     for node in trial.forecast.nodes:
         for scopes in sorted({row.scopes for row in node.rows if row.kept}):
             limits = world.limits.obstacles(node.namespace, scopes)
-            if limits and not {(li.ancestor, str(li.resource)) for li in limits} <= overpromised:
+            if limits and not {(li.ancestor, scopes, li.resource) for li in limits} <= overpromised:
                 yield _waits(trial, node, scopes, limits=limits)
 
 
@@ -232,7 +240,7 @@ def _waits(
     ways = [
         f"{li.resource}: {who}"
         for li in level
-        if (who := consumers(world, li.ancestor, scopes, resource=li.resource, but=path))
+        if (who := _takers(world, (li.ancestor, scopes), li.resource, but=path))
     ]
     rows = {row.resource: row for row in node.rows if row.scopes == scopes}
     waited = trial.before.limits.waits(name, scopes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quotatree.engine import explain, room
+from quotatree.engine import explain, room, validate
 from quotatree.engine.forest import Book, Node
 from quotatree.engine.world import World
 from quotatree.model import scope
@@ -32,7 +32,7 @@ def status_of(world: World, quota: Quota) -> QuotaStatus:
             _ready(world, quota),
             _exceeded(quota, book),
             *_guarantee(world, quota, node),
-            *_looser(quota, node),
+            *_looser(world, quota),
         ),
     )
 
@@ -123,16 +123,9 @@ def _guarantee(world: World, quota: Quota, node: Node) -> list[Condition]:
     return [Condition(type="GuaranteeGranted", status=False, reason="NoRoom", message=message)]
 
 
-def _looser(quota: Quota, node: Node) -> list[Condition]:
+def _looser(world: World, quota: Quota) -> list[Condition]:
     """Warn of a hard that never bites because an ancestor's is lower."""
-    if node.parent is None:
-        return []
-    above = room.ceilings(node.parent, quota.scopes)
-    looser = [
-        (r, hard, limit)
-        for r, hard in sorted(quota.hard.nanos().items())
-        if (limit := above.get(r)) is not None and hard > limit
-    ]
+    looser = validate.looser(world, quota)
     if not looser:
         return []
     numbers = "; ".join(

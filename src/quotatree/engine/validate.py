@@ -36,13 +36,21 @@ def _ceilings_above(world: World, quota: Quota) -> dict[str, int]:
     return found
 
 
-def _looser(world: World, quota: Quota) -> list[str]:
+def looser(world: World, quota: Quota) -> list[tuple[str, int, int]]:
+    """Return each hard that never bites because an ancestor's is lower: name, hard, its limit."""
     above = _ceilings_above(world, quota)
+    return [
+        (name, hard, limit)
+        for name, hard in sorted(quota.hard.nanos().items())
+        if (limit := above.get(resource_names.equivalent(name))) is not None and hard > limit
+    ]
+
+
+def _looser(world: World, quota: Quota) -> list[str]:
     return [
         f"spec.hard[{name}]: {explain.amount(name, hard)} is more than the "
         f"{explain.amount(name, limit)} that an ancestor allows; the tightest wins"
-        for name, hard in sorted(quota.hard.nanos().items())
-        if (limit := above.get(resource_names.equivalent(name))) is not None and hard > limit
+        for name, hard, limit in looser(world, quota)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from quotatree.codec import fields
 from quotatree.importers import draft, selectors
-from quotatree.importers.draft import Limit, Link, Note, Part, Selection, StandIn
+from quotatree.importers.draft import Link, Note, Part, StandIn
 from quotatree.importers.objects import Object, Objects, name_of, source_of
 
 GROUP: Final = "capsule.clastix.io"
@@ -72,7 +72,7 @@ def _global(obj: Object, objects: Objects) -> Part:
         for namespace, facts in objects.namespaces().items()
         if any(selectors.matches(selector, facts.labels) for selector in wanted)
     )
-    return selection(
+    return draft.selection(
         StandIn(key=f"globalresourcequota/{name}", name=name, suffix="quota", source=source),
         members,
         draft.limit(
@@ -82,16 +82,6 @@ def _global(obj: Object, objects: Objects) -> Part:
             source=source,
         ),
     )
-
-
-def selection(stand_in: StandIn, members: frozenset[str], quota: Part) -> Part:
-    """Return a quota over a set of namespaces; without one of them there is nothing to limit."""
-    if not members:
-        message = "it selects no namespace among those that were given; give the Namespaces too"
-        return Part(notes=(*quota.notes, Note(source=stand_in.source, message=message)))
-    limits: tuple[Limit, ...] = quota.limits
-    made = (Selection(stand_in=stand_in, members=members, limits=limits),) if limits else ()
-    return Part(selections=made, notes=quota.notes)
 
 
 def _pool(obj: Object) -> Part:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from quotatree.importers import assemble, capsule, draft, hnc, kueue, native, openshift, rancher
+from quotatree.importers import (
+    assemble,
+    capsule,
+    draft,
+    hnc,
+    kinds,
+    kueue,
+    native,
+    openshift,
+    rancher,
+)
 from quotatree.importers.assemble import Imported
 from quotatree.importers.draft import Note, Part
 from quotatree.importers.objects import Objects
@@ -26,12 +36,7 @@ _READ: Final = frozenset(
         ("", "Namespace"),
         ("", "ResourceQuota"),
         ("project.openshift.io", "Project"),
-        (rancher.GROUP, "Project"),
-        (openshift.GROUP, "ClusterResourceQuota"),
-        *((capsule.GROUP, kind) for kind in ("Tenant", "GlobalResourceQuota", "ResourcePool")),
-        *((kueue.GROUP, kind) for kind in ("ClusterQueue", "Cohort", "LocalQueue")),
-        *((hnc.GROUP, kind) for kind in ("HierarchyConfiguration", "SubnamespaceAnchor")),
-        *((hnc.GROUP, kind) for kind in ("HierarchicalResourceQuota", "HNCConfiguration")),
+        *((kind.group, kind.kind) for theirs in kinds.FOREIGN.values() for kind in theirs),
     }
 )
 

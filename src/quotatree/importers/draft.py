@@ -120,6 +120,16 @@ def limit(found: Fields, *, node: str, name: str, source: str, subtree: bool = T
     return Part(limits=(made,), notes=tuple(notes))
 
 
+def selection(stand_in: StandIn, members: frozenset[str], quota: Part) -> Part:
+    """Return a quota over a set of namespaces; without one of them there is nothing to limit."""
+    if not members:
+        message = "it selects no namespace among those that were given; give the Namespaces too"
+        return Part(notes=(*quota.notes, Note(source=stand_in.source, message=message)))
+    limits: tuple[Limit, ...] = quota.limits
+    made = (Selection(stand_in=stand_in, members=members, limits=limits),) if limits else ()
+    return Part(selections=made, notes=quota.notes)
+
+
 def amounts(found: Fields, *, source: str, where: str, notes: list[Note]) -> dict[str, str]:
     """Return the amounts that a quota can limit; the others become notes."""
     good: dict[str, str] = {}

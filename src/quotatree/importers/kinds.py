@@ -39,6 +39,7 @@ FOREIGN: Final[Mapping[str, tuple[Foreign, ...]]] = {
             plural="hierarchicalresourcequotas",
             namespaced=True,
         ),
+        Foreign(group=hnc.GROUP, kind="HNCConfiguration", plural="hncconfigurations"),
     ),
     "capsule": (
         Foreign(group=capsule.GROUP, kind="Tenant", plural="tenants"),

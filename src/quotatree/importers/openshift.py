@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from quotatree.codec import fields
-from quotatree.importers import capsule, draft, selectors
+from quotatree.importers import draft, selectors
 from quotatree.importers.draft import Part, StandIn
 from quotatree.importers.objects import Facts, Object, Objects, name_of, source_of
 
@@ -24,7 +24,7 @@ def read(objects: Objects) -> Part:
 def _one(obj: Object, objects: Objects) -> Part:
     spec, name, source = fields.mapping(obj, "spec"), name_of(obj), source_of(obj)
     key = f"clusterresourcequota/{name}"
-    return capsule.selection(
+    return draft.selection(
         StandIn(key=key, name=name, suffix="quota", source=source),
         _members(obj, objects),
         draft.limit(fields.mapping(spec, "quota"), node=key, name=name, source=source),

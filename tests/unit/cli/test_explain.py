@@ -65,6 +65,15 @@ def test_a_namespace_that_is_not_there_is_named(run: Run) -> None:
     expect_error(run("nowhere", *OFFLINE), "namespace nowhere is not in state.json")
 
 
+def test_what_cannot_be_known_is_a_warning_as_in_check(run: Run) -> None:
+    text = (GOLDEN.parent / "check" / "workloads.yaml").read_text(encoding="utf-8")
+    agent = next(part for part in text.split("---\n") if "kind: DaemonSet" in part)
+    found = json.loads(run("-f", write(agent, "x.yaml"), *OFFLINE, "-o", "json").stdout)
+    (item,) = [item for item in found["findings"] if item["code"] != "not-looked-at"]
+    assert (item["code"], item["level"]) == ("not-counted", "warning")
+    assert found["answers"][0]["unknown"] == [item["message"]]
+
+
 # -- names and events -------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -83,6 +84,13 @@ def test_the_screen_is_the_accepted_one(name, arguments):
     if os.environ.get("ACCEPT_GOLDEN"):
         (GOLDEN / name).write_text(text, encoding="utf-8")
     assert text == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_the_name_of_a_tree_is_shown_as_it_is(folder):
+    name = "[new]:smile:.yaml"
+    shutil.copy(folder / "tight.yaml", folder / name)
+    shown = simulate(TRACE, "--tree", name).stdout
+    assert shown.count(name) == 2
 
 
 def test_talk_and_progress_go_to_stderr_and_only_data_to_stdout():

@@ -54,5 +54,3 @@ async def test_it_comes_back_when_its_delay_is_over():
     clock.now += work.failed(await work.take())
     work.wake()
     assert await work.take() == A
-    work.done(A)
-    assert work.idle

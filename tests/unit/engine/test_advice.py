@@ -72,6 +72,20 @@ def test_resources_of_one_level_and_reason_are_said_together():
     assert found[0].count("requested") == 2
 
 
+def test_each_quota_of_a_namespace_is_told_its_own_change():
+    mine = own("mine", {"cpu": "2"}, {"cpu": "0"})
+    found = asked("org > a: cpu 1", part({"cpu": "4"}), own=[mine])
+    assert [remedy for _, remedy in found] == [
+        "raise cpu of treequota a/quota from 1 to 4; without a change it can have 1 cpu",
+        "raise cpu of resourcequota a/mine from 2 to 4; without a change it can have 2 cpu",
+    ]
+
+
+def test_beside_what_no_limit_is_to_blame_for_what_can_be_had_is_a_whole_sentence():
+    found = asked("org: cpu 4, memory 1Gi > a", part({"cpu": "9"}, unspecified={"memory": ("m",)}))
+    assert found[1][1] == "without a change it can have 4 cpu"
+
+
 def test_what_no_limit_is_to_blame_for_has_no_change_of_limits():
     missing = Obstacle(reason=Reason.NO_NAMESPACE, level="x")
     assert advice.raises(whatif.world(situation("org").seen), [missing]) == ()

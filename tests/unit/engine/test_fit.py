@@ -148,6 +148,15 @@ def test_the_namespaces_own_quotas_refuse_too():
     assert place.fitting(request(part({"cpu": "500m"}, 9))) == 2
 
 
+def test_a_new_quota_of_the_namespace_fills_up_before_it_is_measured():
+    new = replace(own("mine", {"cpu": "3"}, {}), status_hard=Resources.parse({}))
+    place = fit.Place(situation("org: cpu 9 > a", own=[new]))
+    ask = request(part({"cpu": "2"}))
+    assert place.ask(ask) == []
+    place.hold(ask)
+    assert said(place.ask(ask)) == [("own-quota-reached", "a", "cpu")]
+
+
 def test_a_scoped_quota_asks_only_what_it_counts():
     quotas = [own("few", {"pods": "0"}, {"pods": "0"}, BEST_EFFORT)]
     place = fit.Place(situation("org: cpu 99 > a", own=quotas))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from quotatree.codec import treefile
 from quotatree.engine import lint, whatif
 from quotatree.engine.survey import Observed
+from quotatree.model.names import QuotaName
 from quotatree.model.offers import Offers
 from quotatree.model.report import Level
 from quotatree.model.treefile import TreeFile
+from quotatree.testing import words
 
 HEAD = "apiVersion: quotatree.dev/v1alpha1\nkind: Tree\ntree:\n"
 GPUS = Offers(
@@ -174,6 +178,17 @@ def test_ancestors_outside_of_the_file_count_too() -> None:
     file = TreeFile(nodes=nodes)
     found = list(lint.findings(file, lint.levels(file, above)))
     assert [(f.item.code, f.spot.namespace) for f in found] == [("limit-never-bites", "org")]
+
+
+def test_a_limit_that_stands_and_that_the_file_does_not_name_goes_on_counting() -> None:
+    seen = Observed(
+        namespaces=(words.namespace("org"),),
+        quotas=(replace(words.quota("org", hard={"cpu": "1"}), name=QuotaName("theirs")),),
+    )
+    file = tree("  org: {hard: {cpu: 2}, children: {a: {guaranteed: {cpu: 2}}}}")
+    levels = lint.levels(file, whatif.after(seen, file).world)
+    codes = [f.item.code for f in lint.findings(file, levels)]
+    assert codes == ["limit-never-bites", "promised-too-much"]
 
 
 def test_every_rule_has_its_own_code() -> None:

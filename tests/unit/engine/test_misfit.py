@@ -13,6 +13,7 @@ from quotatree.engine.lint import Finding
 from quotatree.engine.survey import Observed
 from quotatree.engine.whatif import Removals
 from quotatree.model.names import Namespace, QuotaName
+from quotatree.model.report import Level
 from quotatree.model.scope import ScopeTerm
 from quotatree.model.treefile import TreeFile
 from quotatree.testing import words
@@ -112,6 +113,25 @@ def test_promises_that_never_fit_are_told_once_where_they_are_made() -> None:
     codes = [f.item.code for f in misfit.findings(trial)]
     codes += [f.item.code for f in lint.findings(trial.tree, lint.levels(trial.tree))]
     assert codes == ["promised-too-much"]
+
+
+def test_a_promise_of_other_scopes_hides_no_guarantee_that_waits() -> None:
+    scopes = (ScopeTerm(scope="BestEffort"),)
+    seen = words.world("org > a; org > b")
+    seen.see_quota(words.quota("org", hard={"pods": "5"}, scopes=scopes))
+    used = words.managed(seen, "b", used={"pods": "3"}, version=99, scopes=scopes)
+    part = "{name: x, scopes: [BestEffort], "
+    wanted = (
+        f"org: {{hard: {{pods: 5}}, quotas: [{part} hard: {{pods: 5}}}}], children: {{b: {{}}, "
+        f"a: {{guaranteed: {{pods: 6}}, quotas: [{part} guaranteed: {{pods: 4}}}}]}}}}}}"
+    )
+    tree = treefile.parse((HEAD + f"  {wanted}\n").encode())
+    assert isinstance(tree, TreeFile), tree
+    now = Observed(namespaces=tuple(seen.namespaces.values()), managed=(used,))
+    findings = misfit.findings(forecast.trial(now, tree))
+    assert [f.item.code for f in findings if f.item.level is Level.ERROR] == [
+        "guarantee-does-not-fit"
+    ]
 
 
 def test_a_move_that_fits_only_under_the_new_limits_is_to_be_done_in_two_steps() -> None:

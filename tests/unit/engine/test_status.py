@@ -69,3 +69,14 @@ def test_a_namespace_that_moves_in_is_doubted() -> None:
     assert ready(world)[0]
     world.see_namespace(words.namespace("other", parent="team", version=900))
     assert "1 namespaces are not measured yet: other;" in ready(world)[1]
+
+
+def test_a_limit_above_is_looser_whichever_name_it_has() -> None:
+    world = words.world("org: cpu 10 > team: requests.cpu 20 > a")
+    (quota,) = world.limits.quotas(Namespace("team"))
+    found = [
+        c.message for c in status_of(world, quota).conditions if c.type == "LooserThanAncestor"
+    ]
+    assert found == [
+        "an ancestor allows less, and the tightest wins: requests.cpu: 20 here, 10 above"
+    ]

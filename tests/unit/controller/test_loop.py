@@ -1,0 +1,36 @@
+"""The loop's own errands, beside those that have the names of namespaces."""
+
+import asyncio
+
+from quotatree.cluster.live import Live
+from quotatree.controller.errands import Errands
+from quotatree.controller.loop import Controller
+from quotatree.model.names import Namespace
+from quotatree.settings import LoopSettings
+from quotatree.testing import words
+
+
+class Cluster:
+    """Has nothing, and remembers what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def find(self, _kind, name):
+        self.asked.append(name)
+
+
+async def test_no_name_of_a_namespace_keeps_quotas_that_went_from_being_looked_after():
+    live, cluster = Live(clock=lambda: 0.0), Cluster()
+    live.loaded = True
+    loop = Controller(cluster, live, settings=LoopSettings(), wall=lambda: 0.0)
+    gone = words.quota("org", hard={"cpu": "1"})
+    loop.intake.departed[gone.key] = gone
+    end = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        errands = Errands(group, most=8)
+        errands.send(Namespace("departed"), end.wait)
+        await loop._tick(errands)
+        await asyncio.sleep(0)
+        end.set()
+    assert cluster.asked == ["treequotas.quotatree.dev"]
