@@ -40,7 +40,7 @@ def paths_of(script: Script) -> list[str]:
 
 async def gpus(api: Client) -> int:
     found = await plan_recount.recount(api, {KEY: (GPU,)}, NOW)
-    return found[KEY][GPU] // NANO
+    return found.used[KEY][GPU] // NANO
 
 
 async def test_a_plan_counts_the_claims_of_a_class_that_stands_for_the_resource(
