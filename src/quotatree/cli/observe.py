@@ -68,6 +68,7 @@ async def lists(client: Client) -> Lists:
     spaces, limits, counts = await _all(
         client.list_all(paths.NAMESPACES),
         tree_quotas(client),
+        # By the label: all other ResourceQuotas of the cluster need not be sent.
         client.list_all(paths.RESOURCE_QUOTAS, label_selector=f"{names.LABEL_MANAGED}=true"),
     )
     return Lists(

@@ -16,7 +16,6 @@ from quotatree.cli.doctor.standing import Look
 from quotatree.cluster import lease, paths
 from quotatree.cluster.client import Client
 from quotatree.codec import charges, defaults, managed, namespaces, quotas
-from quotatree.controller import intake
 from quotatree.engine.survey import Observed
 from quotatree.errors import ClusterError
 from quotatree.importers import objects, reading
@@ -162,7 +161,7 @@ async def look(client: Client, versions: Versions) -> Seen:
     seen = Observed(
         namespaces=tuple(namespaces.parse(item) for item in spaces[0]),
         quotas=tuple(quotas.parse(item) for item in limits[0]),
-        managed=tuple(managed.parse(item) for item in counts[0] if intake.is_managed(item)),
+        managed=tuple(managed.parse(item) for item in counts[0] if managed.is_managed(item)),
         resource_version=min(spaces[1], limits[1], counts[1]),
     )
     wanted = {
