@@ -13,5 +13,18 @@ fi
 reports=${QUOTATREE_REPORTS:-quotatree-reports}
 comment=$(mktemp)
 trap 'rm -f "$comment"' EXIT
-cat "$reports"/*.md >"$comment"
-gh pr comment "$PULL_REQUEST" --edit-last --create-if-none --body-file "$comment"
+# The comment is known by its first line: other workflows write as the same user.
+mark='<!-- quotatree -->'
+{ echo "$mark"; cat "$reports"/*.md; } >"$comment"
+
+url=$(gh pr view "$PULL_REQUEST" --json url --jq .url)
+IFS=/ read -r _ _ host owner repository _ number <<<"$url"
+issues="repos/$owner/$repository/issues"
+ours=$(gh api --hostname "$host" "$issues/$number/comments" --paginate \
+  --jq ".[] | select(.body | startswith(\"$mark\")) | .id" | tail -n 1)
+if [[ -n $ours ]]; then
+  call=(--method PATCH "$issues/comments/$ours")
+else
+  call=(--method POST "$issues/$number/comments")
+fi
+gh api --hostname "$host" "${call[@]}" --field "body=@$comment" --silent

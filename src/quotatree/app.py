@@ -17,7 +17,6 @@ from quotatree.cluster.lease import LeaseElector
 from quotatree.cluster.live import Live
 from quotatree.codec import managed
 from quotatree.controller import installation
-from quotatree.controller.intake import is_managed
 from quotatree.controller.loop import Controller
 from quotatree.errors import ClusterError
 from quotatree.settings import Settings
@@ -182,5 +181,5 @@ async def _keep_certificates(parts: _Replica) -> None:
 async def highest_epoch(client: Client) -> int:
     """Return the greatest epoch that any managed ResourceQuota carries, 0 when there is none."""
     items, _ = await client.list_all(paths.RESOURCE_QUOTAS)
-    epochs = [managed.parse(item).epoch or 0 for item in items if is_managed(item)]
+    epochs = [managed.parse(item).epoch or 0 for item in items if managed.is_managed(item)]
     return max(epochs, default=0)

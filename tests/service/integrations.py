@@ -1,5 +1,6 @@
 """Runs the shell steps of the integrations as a CI system would, in a folder of the user's."""
 
+import json
 import os
 import re
 import shlex
@@ -78,6 +79,46 @@ def run(folder: Path, command: str, **variables: str) -> Done:
 
 def script(folder: Path, name: str, **variables: str) -> Done:
     return run(folder, shlex.quote(str(INTEGRATIONS / "ci" / name)), **variables)
+
+
+_GITHUB: Final = """\
+import json, re, sys
+
+words = sys.argv[1:]
+comments = json.load(open("comments.json"))
+if words[:2] == ["pr", "view"]:
+    print("https://github.example/org/app/pull/7")
+elif "--jq" in words:
+    assert "repos/org/app/issues/7/comments" in words
+    mark = re.search(r'startswith[(]"(.*?)"[)]', words[-1])[1]
+    print(*(number for number, body in comments.items() if body.startswith(mark)), sep="\\n")
+else:
+    method, path = words[words.index("--method") + 1 :][:2]
+    places = {"POST": "repos/org/app/issues/7/comments", "PATCH": "repos/org/app/issues/comments/"}
+    assert path.startswith(places[method])
+    number = str(len(comments)) if method == "POST" else path.rpartition("/")[2]
+    (file,) = (word.removeprefix("body=@") for word in words if word.startswith("body=@"))
+    comments[number] = open(file).read()
+    json.dump(comments, open("comments.json", "w"))
+"""
+
+
+class GitHub:
+    """The comments of one pull request, and a GitHub CLI that knows no more than those."""
+
+    def __init__(self, folder: Path, *comments: str) -> None:
+        self._file = folder / "comments.json"
+        self._file.write_text(json.dumps(dict(enumerate(comments))), encoding="utf-8")
+        tools = folder / "tools"
+        tools.mkdir()
+        gh = tools / "gh"
+        gh.write_text(f"#!{sys.executable}\n{_GITHUB}", encoding="utf-8")
+        gh.chmod(0o755)
+        self.variables = {"PATH": f"{tools}{os.pathsep}/usr/bin{os.pathsep}/bin"}
+
+    @property
+    def comments(self) -> list[str]:
+        return list(json.loads(self._file.read_text(encoding="utf-8")).values())
 
 
 def filled(value: Any, values: dict[str, str]) -> str:

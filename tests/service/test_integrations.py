@@ -14,6 +14,7 @@ from tests.service.integrations import (
     ROOT,
     TOO_MUCH,
     TREE,
+    GitHub,
     filled,
     pods,
     run,
@@ -133,24 +134,33 @@ def test_without_a_kubeconfig_no_cluster_is_asked(folder):
     assert (folder / "env").read_text(encoding="utf-8") == "QUOTATREE_OFFLINE=true\n"
 
 
-def with_gh(folder):
-    """A GitHub CLI that writes down what it was called with, and the comment."""
-    tools = folder / "tools"
-    tools.mkdir()
-    gh = tools / "gh"
-    gh.write_text('#!/bin/sh\necho "$@" >called\ncat "$7" >comment\n', encoding="utf-8")
-    gh.chmod(0o755)
-    return {"PATH": f"{tools}{os.pathsep}/usr/bin{os.pathsep}/bin"}
+COVERAGE = "Coverage: 97 %"
 
 
-def test_the_comment_is_the_reports_and_replaces_the_last_one(folder):
+def test_the_comment_is_the_reports_and_a_later_run_replaces_it_and_no_other(folder):
     script(folder, "gate.sh", **OFFLINE)
-    done = script(folder, "comment.sh", PULL_REQUEST="7", **with_gh(folder))
-    assert done.code == 0, done.out
-    called = (folder / "called").read_text(encoding="utf-8")
-    assert called.startswith("pr comment 7 --edit-last --create-if-none --body-file ")
-    report = (folder / "quotatree-reports" / "plan.md").read_text(encoding="utf-8")
-    assert (folder / "comment").read_text(encoding="utf-8") == report
+    github = GitHub(folder, "Well done", COVERAGE)
+    report = folder / "quotatree-reports" / "plan.md"
+    for text in (report.read_text(encoding="utf-8"), "later"):
+        report.write_text(text, encoding="utf-8")
+        done = script(folder, "comment.sh", PULL_REQUEST="7", **github.variables)
+        assert done.code == 0, done.out
+        assert github.comments == ["Well done", COVERAGE, f"<!-- quotatree -->\n{text}"]
+
+
+def test_the_example_of_a_pull_request_replaces_no_comment_of_others(folder):
+    path = ROOT / "examples" / "cicd" / ".github" / "workflows" / "quota.yml"
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (step,) = (
+        s for s in workflow["jobs"]["pull-request"]["steps"] if "GH_TOKEN" in s.get("env", ())
+    )
+    github = GitHub(folder, COVERAGE)
+    for text in ("plan", "later"):
+        (folder / "comment.md").write_text(text, encoding="utf-8")
+        given = {"NUMBER": "7", "GITHUB_REPOSITORY": "org/app", **github.variables}
+        done = run(folder, step["run"], **given)
+        assert done.code == 0, done.out
+        assert github.comments == [COVERAGE, f"<!-- quotatree preview -->\n{text}"]
 
 
 def test_the_gate_of_argo_cd_may_list_what_a_new_limit_counts():

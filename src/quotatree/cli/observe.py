@@ -11,7 +11,6 @@ from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.codec import managed, namespaces, quotas
 from quotatree.codec import offers as offers_codec
-from quotatree.controller import intake
 from quotatree.engine.survey import Observed
 from quotatree.errors import ClusterError
 from quotatree.model import names
@@ -69,13 +68,14 @@ async def lists(client: Client, *, managed_by_name: bool = False) -> Lists:
 
     With `managed_by_name` a managed ResourceQuota that has lost its label is there too.
     """
+    # By the label where that will do: all other ResourceQuotas need not be sent then.
     selector = None if managed_by_name else f"{names.LABEL_MANAGED}=true"
     spaces, limits, counts = await together(
         client.list_all(paths.NAMESPACES),
         tree_quotas(client),
         client.list_all(paths.RESOURCE_QUOTAS, label_selector=selector),
     )
-    kept = (item for item in counts[0] if not managed_by_name or intake.is_managed(item))
+    kept = (item for item in counts[0] if not managed_by_name or managed.is_managed(item))
     return Lists(
         namespaces=spaces[0],
         quotas=limits[0],

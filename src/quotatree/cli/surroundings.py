@@ -20,7 +20,6 @@ from quotatree.codec.kinds import Kind, Plurals
 from quotatree.engine import whatif
 from quotatree.engine.fit import Situation
 from quotatree.errors import ClusterError
-from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
 
@@ -119,7 +118,7 @@ async def live(client: Client, coming: Coming, *, look_for_standing: bool = True
         quotas, ranges = await asyncio.gather(
             reader.all(paths.RESOURCE_QUOTAS, namespace), reader.all(paths.LIMIT_RANGES, namespace)
         )
-        own[namespace] = tuple(managed.parse(q) for q in quotas if not _is_ours(q))
+        own[namespace] = tuple(managed.parse(q) for q in quotas if not managed.is_managed(q))
         here = [*coming.wide, *bodies]
         referred = await reader.referred(namespace, here)
         known = _context({**shared, "limitranges": ranges}, [*referred, *here])
@@ -133,11 +132,6 @@ async def live(client: Client, coming: Coming, *, look_for_standing: bool = True
         notes=tuple(sorted(reader.notes)),
     )
     return _with_new_namespaces(found, coming.wide)
-
-
-def _is_ours(quota: Body) -> bool:
-    labels = fields.mapping(fields.mapping(quota, "metadata"), "labels")
-    return labels.get(names.LABEL_MANAGED) == "true"
 
 
 class _Reader:

@@ -25,6 +25,16 @@ _PREFIX: Final = names.SLICE_PREFIX
 _TRUE: Final = "true"
 
 
+def is_managed(obj: Mapping[str, Any]) -> bool:
+    """Whether a ResourceQuota bears a name that is kept for managed ones.
+
+    The name decides, since it cannot change. The label goes with it (policies keep strangers from
+    both, the controller puts it back), and is there for selectors, which cannot ask for names.
+    """
+    name = fields.text(fields.mapping(obj, "metadata"), "name")
+    return name == names.MANAGED_QUOTA or name.startswith(names.managed_prefix())
+
+
 def parse(obj: Mapping[str, Any]) -> ManagedQuota:
     """Return the ResourceQuota as a value; never raises."""
     metadata = fields.mapping(obj, "metadata")

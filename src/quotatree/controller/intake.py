@@ -58,17 +58,17 @@ class Intake:
         match change:
             case Listed(items=items):
                 return self._list_managed(items)
-            case Changed(object=obj) if is_managed(obj):
+            case Changed(object=obj) if managed.is_managed(obj):
                 dirty = self._world.see_managed(managed.parse(obj))
                 self._live.ring()
                 return dirty
-            case Deleted(object=obj) if is_managed(obj):
+            case Deleted(object=obj) if managed.is_managed(obj):
                 return self._world.lose_managed(managed.parse(obj))
             case _:
                 return set()
 
     def _list_managed(self, items: tuple[dict[str, Any], ...]) -> Dirty:
-        seen = [managed.parse(item) for item in items if is_managed(item)]
+        seen = [managed.parse(item) for item in items if managed.is_managed(item)]
         present = {(one.namespace, one.name) for one in seen}
         known = [q for found in self._world.managed.values() for q in found.values()]
         dirty: Dirty = set()
@@ -144,9 +144,3 @@ class Intake:
             else:
                 self.orphaned.add(key)
         return dirty
-
-
-def is_managed(obj: Mapping[str, Any]) -> bool:
-    """Whether a ResourceQuota bears a name that is kept for managed ones."""
-    name = obj.get("metadata", {}).get("name", "")
-    return name == names.MANAGED_QUOTA or str(name).startswith(names.managed_prefix())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from quotatree.codec import fields
+from quotatree.codec import fields, managed
 from quotatree.importers import draft
 from quotatree.importers.draft import Note, Part
 from quotatree.importers.objects import Object, Objects, name_of, namespace_of, source_of
-from quotatree.model import names
 
 _MAKERS: Final = {
     "hnc.x-k8s.io/": "HNC",
@@ -28,7 +27,7 @@ def maker(obj: Object) -> str | None:
     """Return the tool that made a ResourceQuota, None for one that people wrote."""
     metadata = fields.mapping(obj, "metadata")
     labels = fields.mapping(metadata, "labels")
-    if labels.get(names.LABEL_MANAGED) == "true":
+    if managed.is_managed(obj):
         return "quotatree"
     found = (who for prefix, who in _MAKERS.items() for key in labels if key.startswith(prefix))
     return next(found, "HNC" if name_of(obj) == "hrq.hnc.x-k8s.io" else None)

@@ -26,6 +26,23 @@ def obj(*, annotations=None, labels=None, spec=None, status=None, **metadata):
     }
 
 
+@pytest.mark.parametrize(
+    ("metadata", "want"),
+    [
+        pytest.param({"name": "quotatree"}, True, id="without scopes"),
+        pytest.param({"name": "quotatree.besteffort"}, True, id="scoped"),
+        pytest.param({"name": "quotatree-own"}, False, id="only alike"),
+        pytest.param(
+            {"name": "own", "labels": {"quotatree.dev/managed": "true"}}, False, id="labelled"
+        ),
+        pytest.param({"name": 7}, False, id="garbage"),
+        pytest.param(None, False, id="nothing"),
+    ],
+)
+def test_the_name_says_whether_a_resource_quota_is_managed(metadata, want):
+    assert managed.is_managed({"metadata": metadata}) is want
+
+
 def test_all_that_the_ledger_needs_is_read():
     seen = managed.parse(
         obj(
