@@ -50,17 +50,24 @@ async def test_of_fifty_with_room_for_twenty_five_exactly_those_are_admitted(
 ) -> None:
     """The room is an ancestor's: a sibling uses the other half of it.
 
-    Each round has a tree of its own: where pods were deleted, a late native recount may count
-    less than there is, and one pod more gets in.
+    Each round has a tree of its own. One in which the native controller has counted less than there
+    is shows nothing of the refusals; it is played again.
     """
-    for _ in range(ROUNDS):
+    played = miscounted = 0
+    while played < ROUNDS:
         tree = await trees.plant(admin, shape.format(limit))
-        used = await load.burst(admin, many(tree, ["other"], "used", ROOM), creators=ROOM)
-        assert all(answer.admitted for answer in used), load.told(used)
         async with Judge(admin, tree) as judge:
+            used = await load.burst(admin, many(tree, ["other"], "used", ROOM), creators=ROOM)
+            assert all(answer.admitted for answer in used), load.told(used)
             answers = await load.burst(admin, many(tree, leaves, "p", CROWD), creators=CROWD)
             await judge.caught_up()
         told = load.told(answers)
+        if judge.falls():
+            miscounted += 1
+            print(f"native quota counted too low: {told}")
+            assert miscounted <= ROUNDS, "native quota cannot count on this machine"
+            continue
+        played += 1
         assert sum(answer.admitted for answer in answers) == ROOM, told
         assert sum(answer.refused for answer in answers) == CROWD - ROOM, told
         assert not judge.overshoots(), told

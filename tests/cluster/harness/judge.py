@@ -204,6 +204,22 @@ class Judge:
         """What every namespace holds by the last committed state."""
         return {**self.start, **{commit.namespace: commit.used for commit in self.commits}}
 
+    def falls(self) -> list[Commit]:
+        """Return the commits in which a usage fell.
+
+        Where nothing is deleted, that is the native controller alone: it counts from a cache that
+        lags behind the pods which admission has charged already, and room comes back that there is
+        not. It does so with every ResourceQuota each five minutes, and the busier the machine is,
+        the further its cache lags.
+        """
+        held, found = dict(self.start), []
+        for commit in self.commits:
+            before = held.get(commit.namespace, EMPTY)
+            held[commit.namespace] = commit.used
+            if before.exceeding(commit.used):
+                found.append(commit)
+        return found
+
     def overshoots(self) -> list[Over]:
         """Return every committed state in which an ancestor was above its hard."""
         found = []

@@ -38,6 +38,11 @@ def refusal(namespace: str, size: int, *, sent: float, answered: float) -> Answe
     return Answer(ask=ask, sent=sent, answered=answered, status=403, message=NO)
 
 
+def test_a_usage_that_falls_is_told_with_its_commit() -> None:
+    seen = judge((1, "a", 6, 0.0), (2, "b", 5, 0.0), (3, "a", 5, 0.0), (4, "b", 5, 0.0))
+    assert [(one.version, one.namespace) for one in seen.falls()] == [(3, TREE["a"])]
+
+
 def test_a_sum_above_the_hard_of_an_ancestor_is_an_overshoot() -> None:
     over = judge((1, "a", 6, 0.0), (2, "b", 5, 0.0), (3, "a", 5, 0.0)).overshoots()
     assert [(one.version, one.ancestor, str(one.charged)) for one in over] == [
