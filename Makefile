@@ -15,7 +15,7 @@ WHOLE_READY := $(WHOLE)/.ready
 
 # Test processes at the same time; 0 is one process that shows each test as it runs.
 WORKERS ?= 2
-CLUSTER_WORKERS ?= 0
+CLUSTER_WORKERS ?= 2
 PULUMI_WORKERS ?= 2
 # `make soak` goes through the cluster tests on this minor version too.
 SECOND_KUBERNETES ?= 1.35.4
@@ -89,7 +89,8 @@ components: $(WHOLE_READY) ## Tests of the Pulumi components and the policy pack
 
 cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
-	@$(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
+	@$(PYTEST) -n $(CLUSTER_WORKERS) -m 'not alone' tests/cluster
+	@$(PYTEST) -m alone tests/cluster
 
 pulumi: control-plane pulumi-engine ## Programs on Pulumi's real engine and a real API server, in short form.
 	@echo "==> pulumi"
@@ -106,12 +107,12 @@ bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and tim
 
 soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"
-	@QUOTATREE_SOAK=1 $(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
+	@QUOTATREE_SOAK=1 $(PYTEST) tests/cluster
 	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
 	@echo "==> cluster, Kubernetes $(SECOND_KUBERNETES)"
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) $(PY) -m tools.control_plane
 	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) \
-		$(PYTEST) -n $(CLUSTER_WORKERS) tests/cluster
+		$(PYTEST) tests/cluster
 
 clean: ## Remove what make made here (the control plane's binaries stay in the user's cache).
 	@rm -rf .venv build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.cluster
+@pytest.mark.alone
 def test_the_quick_benchmark_measures_every_scene_and_writes_its_document(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     name = f"test-{os.getpid()}-bench"

@@ -13,7 +13,7 @@ from quotatree.cluster.client import Client
 from quotatree.model.names import Namespace
 from quotatree.units.resources import Resources
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
 
 LIMIT = 3
 BORN = 15

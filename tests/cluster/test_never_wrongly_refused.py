@@ -11,7 +11,7 @@ from tests.cluster.harness.rounds import ROUNDS
 from quotatree.cluster.client import Client
 from quotatree.units.resources import Resources
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 SMALL = Resources.parse({"cpu": "100m"})
 ROOM = 25

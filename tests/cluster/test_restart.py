@@ -15,7 +15,7 @@ from quotatree.cluster.client import Client
 from quotatree.model.names import Namespace
 from quotatree.units.resources import Resources
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
 
 TREE = "org: cpu 50, pods 170 > left: cpu 28 > l1..4; org > right: pods 90 > r1..4"
 LEAVES = [f"{side}{i}" for side in "lr" for i in range(1, 5)]

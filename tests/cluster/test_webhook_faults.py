@@ -34,7 +34,7 @@ from quotatree.model.names import Namespace
 from quotatree.sandbox import SandboxState
 from quotatree.webhook import tls
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 FORM = "org: pods 6 > a; org > b; org > c"
 CERTIFICATES_WITHIN = 20.0
