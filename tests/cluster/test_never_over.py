@@ -48,9 +48,9 @@ async def test_no_ancestor_is_ever_above_its_hard(admin: Client) -> None:
     """Whatever is asked at once, and however busy the machine is.
 
     That nobody is refused wrongly is the promise of `test_never_wrongly_refused`. In a crowd of
-    this size on few cores it does not hold yet: how many it were is printed. Where quota admission
-    does not see our tightening within its four tries, it answers 409, which asks the client to
-    try again; it is rare, and is to stay so.
+    this size it holds where the machine has time for it; on a busy one a batch may use up its four
+    tries while its siblings hold the room: how many it were is printed. Then quota admission may
+    also answer 409, which asks the client to try again; it is rare, and is to stay so.
     """
     tree = await trees.plant(admin, TREE)
     scarce: set[str] = set()
