@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quotatree.cli.observe import tree_quotas
+from quotatree.cli import observe
 from quotatree.cli.plan_apply import ApplyNamespace, ApplyQuota, Cluster, Marked, Plan
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
@@ -50,8 +50,8 @@ class Result:
 
 async def look(client: Client) -> Before:
     """Return what is there. Raises: ClusterError."""
-    (spaces, _), (limits, _) = await asyncio.gather(
-        client.list_all(paths.NAMESPACES), tree_quotas(client)
+    (spaces, _), (limits, _) = await observe.together(
+        client.list_all(paths.NAMESPACES), observe.tree_quotas(client)
     )
     seen = [(namespaces.parse(item), desired.applied_root(item)) for item in spaces]
     marked = [

@@ -50,14 +50,7 @@ Answers = tuple[list[Explained], Report]
     metavar="NAME",
     help="Its namespace. Default: that of the kubeconfig's context.",
 )
-@click.option("--offline", is_flag=True, help="Ask no cluster, but the file of --state.")
-@click.option(
-    "--state",
-    "state_file",
-    metavar="FILE",
-    type=click.Path(allow_dash=True),
-    help="With --offline: the tree as `quotatree tree -o json` printed it; - is stdin.",
-)
+@options.offline_options
 @options.output_option("text", "json")
 @options.cluster_options
 def explain(

@@ -44,6 +44,20 @@ def cluster_options(command: _Command) -> _Command:
     )(command)
 
 
+def offline_options(command: _Command) -> _Command:
+    """Add --offline and --state: a tree that was saved, in place of a cluster."""
+    command = click.option(
+        "--state",
+        "state_file",
+        metavar="FILE",
+        type=click.Path(allow_dash=True),
+        help="With --offline: the tree as `quotatree tree -o json` printed it; - is stdin.",
+    )(command)
+    return click.option("--offline", is_flag=True, help="Ask no cluster, but the file of --state.")(
+        command
+    )
+
+
 def output_option(*choices: str) -> Callable[[_Command], _Command]:
     """Add -o; the first choice is the default."""
     return click.option(

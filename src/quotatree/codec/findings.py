@@ -121,3 +121,10 @@ def unknown_keys(found: Mapping[str, Any], known: Iterable[str], path: Path) -> 
 def wrong_type(value: object, want: str, path: Path) -> Finding:
     """Return the finding that `value` is not what it has to be."""
     return Finding(path=path, message=f"must be {want}, is {kind_of(value)}")
+
+
+def some(names: Iterable[str], *, most: int = 3) -> str:
+    """Return the first few names, and how many there are beside them."""
+    kept = list(names)
+    shown = ", ".join(kept[:most])
+    return shown if len(kept) <= most else f"{shown} and {len(kept) - most} more"

@@ -49,8 +49,8 @@ def parse(obj: Mapping[str, Any]) -> ManagedQuota:
         resource_version=fields.whole(metadata.get("resourceVersion")) or 0,
         scopes=fields.scopes(spec),
         spec_hard=fields.amounts(spec, "hard"),
-        status_hard=fields.amounts(status, "hard").without([names.RECOUNT]),
-        used=fields.amounts(status, "used").without([names.RECOUNT]),
+        status_hard=_counted(fields.amounts(status, "hard")),
+        used=_counted(fields.amounts(status, "used")),
         slice=_slice(annotations) if annotations else EMPTY,
         epoch=fields.whole(annotations.get(names.ANNOTATION_EPOCH)),
         ready=annotations.get(names.ANNOTATION_READY) == _TRUE,
@@ -83,6 +83,11 @@ def limits_from_text(namespace: Namespace, text: str) -> tuple[Quota, ...]:
         found = []
     parsed = (quotas.parse(item) for item in fields.items({"limits": found}, "limits"))
     return tuple(replace(quota, namespace=namespace).asked for quota in parsed)
+
+
+def _counted(amounts: Resources) -> Resources:
+    """Leave out what only asks for a recount; it is hardly ever there."""
+    return amounts.without([names.RECOUNT]) if names.RECOUNT in amounts else amounts
 
 
 def _slice(annotations: Mapping[str, Any]) -> Resources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from quotatree.codec import quota_rules, treefile_rules
-from quotatree.codec.findings import quoted
+from quotatree.codec.findings import quoted, some
 from quotatree.importers.draft import Link, Note, Selection, StandIn
 
 
@@ -93,7 +93,7 @@ class Forest:
             self.put(member)
         below = self.namespaces_below()
         if left := sorted(set().union(*(below[m] for m in members)) - members):
-            message = f"it leaves out {_some(left)}, below a namespace that it selects"
+            message = f"it leaves out {some(left)}, below a namespace that it selects"
             self.notes.append(Note(source=source, message=message))
             return None
         inside = {node for node, found in below.items() if found and found <= members}
@@ -116,8 +116,3 @@ class Forest:
         self.parents[made.key] = next(iter(parents))
         self.parents |= dict.fromkeys(tops, made.key)
         return made.key
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from quotatree.cli.doctor.rules import Check, found, some
+from quotatree.cli.doctor.rules import Check, found
 from quotatree.codec import fields
+from quotatree.codec.findings import some
 from quotatree.manifests import crd, objects, rbac
 from quotatree.manifests.objects import Manifest
 from quotatree.manifests.settings import InstallSettings

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from quotatree.cli.doctor.rules import Check, found, some
+from quotatree.cli.doctor.rules import Check, found
 from quotatree.cli.doctor.standing import Look
 from quotatree.codec import charges, defaults, fields
+from quotatree.codec.findings import some
 from quotatree.importers import convert, native, objects
 from quotatree.importers.draft import Part
 from quotatree.importers.objects import Object, Objects

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,10 +84,3 @@ class Check:
             return "warning"
         unknown = any(item.code == "not-checked" for item in self.items)
         return "not checked" if unknown else "ok"
-
-
-def some(names: Iterable[str], *, most: int = 3) -> str:
-    """Return the first few names, and how many there are beside them."""
-    kept = list(names)
-    shown = ", ".join(kept[:most])
-    return shown if len(kept) <= most else f"{shown} and {len(kept) - most} more"

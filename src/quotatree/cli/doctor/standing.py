@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from quotatree.cli.doctor.rules import Check, found, some
+from quotatree.cli.doctor.rules import Check, found
 from quotatree.codec import charges
+from quotatree.codec.findings import some
 from quotatree.engine import plan, whatif
 from quotatree.engine.survey import Observed
 from quotatree.engine.world import World
