@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from quotatree.cli import observe
 from quotatree.cli.plan_apply import ApplyNamespace, ApplyQuota, Cluster, Marked, Plan
-from quotatree.cluster import paths
+from quotatree.cluster import paths, together
 from quotatree.cluster.client import Client
 from quotatree.codec import desired, namespaces, quotas
 from quotatree.errors import ClusterError
@@ -50,7 +50,7 @@ class Result:
 
 async def look(client: Client) -> Before:
     """Return what is there. Raises: ClusterError."""
-    (spaces, _), (limits, _) = await observe.together(
+    (spaces, _), (limits, _) = await together.all_of(
         client.list_all(paths.NAMESPACES), observe.tree_quotas(client)
     )
     seen = [(namespaces.parse(item), desired.applied_root(item)) for item in spaces]

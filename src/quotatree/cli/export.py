@@ -12,7 +12,7 @@ import click
 import quotatree
 from quotatree.cli import mistakes, observe, options
 from quotatree.cli.apply import read
-from quotatree.cluster import paths
+from quotatree.cluster import paths, together
 from quotatree.codec import live_tree, namespaces, pulumi_program, quotas, treefile
 from quotatree.engine import rollup, survey
 from quotatree.engine.survey import Observed
@@ -108,7 +108,7 @@ def pulumi(
 async def _live(kubeconfig: str | None, context: str | None, *, namespace: str | None) -> _Found:
     """Return the tree of the cluster. Raises: ClusterError, InputError."""
     async with await options.connect(kubeconfig, context) as client:
-        (spaces, _), (limits, _) = await observe.together(
+        (spaces, _), (limits, _) = await together.all_of(
             client.list_all(paths.NAMESPACES), observe.tree_quotas(client)
         )
     seen = Observed(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from quotatree.cluster import together
 from quotatree.cluster.client import Client
 from quotatree.errors import ClusterError
 
@@ -24,7 +24,7 @@ async def kinds(client: Client) -> list[tuple[str, str]]:
     groups = await client.request("GET", "/apis")
     roots = ["/api/v1"]
     roots += [f"/apis/{g['preferredVersion']['groupVersion']}" for g in groups.get("groups", ())]
-    pages = await asyncio.gather(*(_resources(client, root) for root in roots))
+    pages = await together.all_of(*(_resources(client, root) for root in roots))
     return [kind for page in pages for kind in page]
 
 
@@ -46,7 +46,7 @@ async def _resources(client: Client, root: str) -> list[tuple[str, str]]:
 
 async def count(client: Client, namespace: str, known: list[tuple[str, str]]) -> dict[str, int]:
     """Return how many objects of each kind a namespace holds; kinds without any are left out."""
-    sizes = await asyncio.gather(*(_count(client, namespace, kind) for kind in known))
+    sizes = await together.all_of(*(_count(client, namespace, kind) for kind in known))
     found: dict[str, int] = {}
     for (_, plural), size in zip(known, sizes, strict=True):
         more = size - _IN_EVERY_NAMESPACE.get(plural, 0)

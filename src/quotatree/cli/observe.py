@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from quotatree.cluster import paths
+from quotatree.cluster import paths, together
 from quotatree.cluster.client import Client
 from quotatree.codec import managed, namespaces, quotas
 from quotatree.codec import offers as offers_codec
@@ -70,7 +68,7 @@ async def lists(client: Client, *, managed_by_name: bool = False) -> Lists:
     """
     # By the label where that will do: all other ResourceQuotas need not be sent then.
     selector = None if managed_by_name else f"{names.LABEL_MANAGED}=true"
-    spaces, limits, counts = await together(
+    spaces, limits, counts = await together.all_of(
         client.list_all(paths.NAMESPACES),
         tree_quotas(client),
         client.list_all(paths.RESOURCE_QUOTAS, label_selector=selector),
@@ -82,15 +80,6 @@ async def lists(client: Client, *, managed_by_name: bool = False) -> Lists:
         managed=list(kept),
         resource_version=min(spaces[1], limits[1], counts[1]),
     )
-
-
-async def together(*requests: Coroutine[Any, Any, Listed]) -> list[Listed]:
-    """Wait for all answers, then raise the first failure: nothing is left in flight behind it."""
-    found = await asyncio.gather(*requests, return_exceptions=True)
-    for answer in found:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in found if not isinstance(answer, BaseException)]
 
 
 async def offers(client: Client) -> Offers:

@@ -6,14 +6,13 @@ it, have no figures. Their objects tell: each costs what native quota would char
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from quotatree.cli import observe
-from quotatree.cluster import paths
+from quotatree.cluster import paths, together
 from quotatree.cluster.client import Client
 from quotatree.codec import charges, defaults, fields
 from quotatree.codec.defaults import Defaults
@@ -138,12 +137,5 @@ async def _objects(client: Client, what: Wanted) -> list[dict[str, Any]]:
     spaces: list[Namespace] | list[None] = what.namespaces
     if len(spaces) > _LISTED_ONE_BY_ONE:
         spaces = [None]
-    pages = await asyncio.gather(
-        *(client.list_all(what.kind, namespace=name) for name in spaces), return_exceptions=True
-    )
-    found: list[dict[str, Any]] = []
-    for page in pages:
-        if isinstance(page, BaseException):
-            raise page
-        found += page[0]
-    return found
+    pages = await together.all_of(*(client.list_all(what.kind, namespace=name) for name in spaces))
+    return [item for items, _ in pages for item in items]

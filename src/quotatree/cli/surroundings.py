@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from quotatree.cli import observe, plan_inputs
-from quotatree.cluster import paths
+from quotatree.cluster import paths, together
 from quotatree.cluster.client import Client
 from quotatree.codec import defaults, fields, kinds, managed, namespaces, references
 from quotatree.codec.expansion import Context
@@ -109,13 +109,13 @@ def _with_new_namespaces(found: Surroundings, bodies: Iterable[Body]) -> Surroun
 async def live(client: Client, coming: Coming, *, look_for_standing: bool = True) -> Surroundings:
     """Return what a cluster shows of these namespaces; nothing is written. Raises: ClusterError."""
     reader = _Reader(client)
-    seen, plurals, shared = await asyncio.gather(
+    seen, plurals, shared = await together.all_of(
         observe.observe(client), reader.plurals(coming.everything()), reader.cluster_defaults()
     )
     own: dict[Namespace, tuple[ManagedQuota, ...]] = {}
     contexts = {}
     for namespace, bodies in coming.objects.items():
-        quotas, ranges = await asyncio.gather(
+        quotas, ranges = await together.all_of(
             reader.all(paths.RESOURCE_QUOTAS, namespace), reader.all(paths.LIMIT_RANGES, namespace)
         )
         own[namespace] = tuple(managed.parse(q) for q in quotas if not managed.is_managed(q))
@@ -175,7 +175,7 @@ class _Reader:
             _RUNTIME_CLASSES,
             paths.DEVICE_CLASSES[0],
         )
-        lists = await asyncio.gather(*(self.all(kind) for kind in wanted))
+        lists = await together.all_of(*(self.all(kind) for kind in wanted))
         return {kind.plural: found for kind, found in zip(wanted, lists, strict=True)}
 
     async def plurals(self, bodies: Iterable[Body]) -> Plurals:
@@ -203,7 +203,7 @@ class _Reader:
         for _ in range(2):
             wanted = sorted({r for body in pending for r in references.of(body)} - have)
             have |= set(wanted)
-            got = await asyncio.gather(*(self._reference(namespace, r) for r in wanted))
+            got = await together.all_of(*(self._reference(namespace, r) for r in wanted))
             pending = [body for body in got if body is not None]
             found += pending
         return found
@@ -228,7 +228,7 @@ class _Reader:
             for body in bodies
             if _name(body) and (where := _path_kind(body, plurals)) is not None
         ]
-        found = await asyncio.gather(
+        found = await together.all_of(
             *(self.one(where, name, namespace) for _, namespace, name, where in wanted)
         )
         return {

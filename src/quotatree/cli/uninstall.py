@@ -24,7 +24,7 @@ from typing import Any, Final
 import click
 
 from quotatree.cli import options, plan_uninstall
-from quotatree.cluster import paths
+from quotatree.cluster import paths, together
 from quotatree.cluster.client import Client
 from quotatree.errors import ClusterError
 from quotatree.manifests import objects
@@ -208,7 +208,7 @@ async def _each(items: list[Any], work: Callable[[Any], Awaitable[None]]) -> Non
         async with gate:
             await work(item)
 
-    await asyncio.gather(*(one(item) for item in items))
+    await together.all_of(*(one(item) for item in items))
 
 
 async def _stop(client: Client, namespace: str) -> int:

@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import sys
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from quotatree.errors import ClusterError, InputError
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to reach the server, TLS included."""
+CLOSING_TURNS: Final = 10
+"""Turns of the event loop that closing waits for the sockets; aborted ones need one or two."""
 PEER_DEAD_AFTER: Final = 30
 """Seconds without a sign of life from the other machine's kernel; as client-go's HTTP/2 pings."""
 
@@ -64,6 +67,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._chain = 0
         self._retired: list[aiohttp.ClientSession] = []
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     async def close(self) -> None:
         """Close all connections; running requests and streams fail."""
@@ -71,7 +75,11 @@ class Transport:
         self._retired, self._session = [], None
         for session in sessions:
             await session.close()
-        await asyncio.sleep(0)  # the loop closes what was dropped a moment ago
+        # The loop closes what was dropped a moment ago; it may end right after this.
+        for _ in range(CLOSING_TURNS):
+            if all(made.fileno() == -1 for made in self._sockets):
+                break
+            await asyncio.sleep(0)
 
     @asynccontextmanager
     async def open(
@@ -144,7 +152,7 @@ class Transport:
             self._chain = self._credentials.chain
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    ssl=self._tls, limit=self._connections, socket_factory=_socket
+                    ssl=self._tls, limit=self._connections, socket_factory=self._socket
                 ),
                 headers={
                     "Accept": "application/json",
@@ -155,6 +163,11 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        made = _lively_socket(address)
+        self._sockets.add(made)
+        return made
 
 
 @asynccontextmanager
@@ -173,7 +186,7 @@ async def _whole_or_broken_off(response: aiohttp.ClientResponse) -> AsyncIterato
                 connection.transport.abort()
 
 
-def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+def _lively_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     """Return a socket that notices within `PEER_DEAD_AFTER` that the other machine is gone.
 
     A machine that loses power closes nothing; without this a watch would wait for it in vain.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from quotatree.cluster import paths
+from quotatree.cluster import paths, together
 from quotatree.cluster.client import Client
 from quotatree.codec import fields
 from quotatree.errors import ClusterError
@@ -27,7 +26,7 @@ async def read(client: Client, tools: Collection[str] = ()) -> Objects:
     native = [paths.NAMESPACES]
     if not tools or "resourcequota" in tools:
         native.append(paths.RESOURCE_QUOTAS)
-    lists = await asyncio.gather(
+    lists = await together.all_of(
         *(_listed(client, kind) for kind in native),
         *(foreign(client, kind, served) for kind in wanted),
     )

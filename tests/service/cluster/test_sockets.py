@@ -14,8 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from quotatree import app
+from quotatree.cluster import together
 from quotatree.cluster.client import Client
 from quotatree.cluster.kubeconfig import Access
+from quotatree.errors import ClusterError
 from quotatree.webhook import certificates, tls
 from quotatree.webhook.certificates import Step
 
@@ -32,7 +34,7 @@ class Watched(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = b'{"metadata": {}}\n'
-        self.send_response(200)
+        self.send_response(403 if self.path == "/refused" else 200)
         if self.path.startswith("/watch"):
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
@@ -94,8 +96,18 @@ async def answered(client: Client) -> None:
     await client.request("GET", "/object")
 
 
+async def refused_beside_others(client: Client) -> None:
+    """One fails while the others are still connecting."""
+    with suppress(ClusterError):
+        await together.all_of(failing(client), *(answered(client) for _ in range(20)))
+
+
+async def failing(client: Client) -> None:
+    await client.request("GET", "/refused")
+
+
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("use", [answered, broken_off, cancelled])
+@pytest.mark.parametrize("use", [answered, broken_off, cancelled, refused_beside_others])
 def test_no_socket_is_left_open(access, use, loop):
     async def work() -> None:
         async with Client(access) as client:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from quotatree.cli import install, observe
 from quotatree.cli.doctor import installed, standing
 from quotatree.cli.doctor.installed import Answer, Right
 from quotatree.cli.doctor.standing import Look
-from quotatree.cluster import lease, paths
+from quotatree.cluster import lease, paths, together
 from quotatree.cluster.client import Client
 from quotatree.codec import charges, defaults
 from quotatree.errors import ClusterError
@@ -55,9 +54,9 @@ async def configuration(client: Client) -> tuple[dict[str, Any] | None, str]:
         return None, str(error)
 
 
-async def parts(client: Client, wanted: Sequence[Manifest]) -> list[dict[str, Any] | None]:
+async def parts(client: Client, wanted: Sequence[Manifest]) -> tuple[dict[str, Any] | None, ...]:
     """Return the objects of an installation as they are, None for each that is not there."""
-    return await asyncio.gather(
+    return await together.all_of(
         *(
             client.find(
                 paths.of_object(manifest),
@@ -69,12 +68,12 @@ async def parts(client: Client, wanted: Sequence[Manifest]) -> list[dict[str, An
     )
 
 
-async def allowed(client: Client, user: str, rights: Iterable[Right]) -> list[bool]:
+async def allowed(client: Client, user: str, rights: Iterable[Right]) -> tuple[bool, ...]:
     """Return which of these rights a ServiceAccount has. Raises: ClusterError, 403 for us."""
     namespace = user.split(":")[2]
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
     who = {"user": user, "groups": [*groups, "system:authenticated"]}
-    return await asyncio.gather(
+    return await together.all_of(
         *(_allowed(client, _REVIEWS, right=right, who=who) for right in rights)
     )
 
