@@ -1,4 +1,4 @@
-"""Several requests at the same time, of which none outlives the others' failure."""
+"""Several requests at the same time, of which none is left in flight when another fails."""
 
 from __future__ import annotations
 
@@ -26,16 +26,14 @@ async def all_of(
 @overload
 async def all_of(*works: Coroutine[Any, Any, _T]) -> tuple[_T, ...]: ...
 async def all_of(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
-    """Run all at once and return their results in order; the first error ends the others.
+    """Run all at once, wait for all, and return their results in order or raise the first error.
 
-    `asyncio.gather` leaves the others running: a connection that one of them is still making would
-    outlive the client. An `asyncio.TaskGroup` wraps the error in a group, which no caller expects.
+    `asyncio.gather` by itself would leave the others running after an error, and their connections
+    would outlive the client. To cancel them is no better: an event loop loses the socket of a TLS
+    connection that is cancelled while it is made.
     """
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        return tuple(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+    found = await asyncio.gather(*works, return_exceptions=True)
+    for answer in found:
+        if isinstance(answer, BaseException):
+            raise answer
+    return tuple(found)

@@ -99,7 +99,7 @@ async def answered(client: Client) -> None:
 async def refused_beside_others(client: Client) -> None:
     """One fails while the others are still connecting."""
     with suppress(ClusterError):
-        await together.all_of(failing(client), *(answered(client) for _ in range(20)))
+        await together.all_of(failing(client), *(answered(client) for _ in range(5)))
 
 
 async def failing(client: Client) -> None:
