@@ -15,7 +15,7 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from quotatree.engine import room
 from quotatree.engine.account import Account, AccountKey, is_tight
@@ -57,17 +57,22 @@ class Ledger:
         self.tightenings = Tightenings(self.timing, self._accounts.get)
         self._uids: dict[Namespace, Uid] = {}
         self._versions: dict[Namespace, int] = {}
-        self._on_change = on_change or _nobody
+        self._on_change = on_change or (lambda _: None)
 
     # -- facts: namespaces --------------------------------------------------------------------
 
-    def observe_namespace(self, seen: ObservedNamespace) -> bool:
-        """Take in a Namespace as committed; returns whether its place in the tree is new."""
+    def observe_namespace(
+        self, seen: ObservedNamespace, *, standing: Collection[Uid] = frozenset()
+    ) -> bool:
+        """Take in a Namespace as committed; returns whether its place in the tree is new.
+
+        `standing`: as in `forget_namespace`, should it be another Namespace than the one known.
+        """
         if seen.resource_version <= self._versions.get(seen.name, 0):
             return False
         known = self._uids.get(seen.name)
         if known is not None and known != seen.uid:
-            self.forget_namespace(seen.name)
+            self.forget_namespace(seen.name, standing=standing)
         self._uids[seen.name] = seen.uid
         self._versions[seen.name] = seen.resource_version
         moved = self.moves.settle(seen.name, seen.resource_version)
@@ -79,8 +84,12 @@ class Ledger:
         self._on_change(seen.name)
         return True
 
-    def forget_namespace(self, name: Namespace) -> None:
-        """Release everything of a Namespace that is gone from the API server."""
+    def forget_namespace(self, name: Namespace, *, standing: Collection[Uid] = frozenset()) -> None:
+        """Release everything of a Namespace that is gone from the API server.
+
+        Managed quotas that are `standing` may be those of the next of its name, and have grants in
+        flight: the caller has each of them observed again.
+        """
         self._uids.pop(name, None)
         self._versions.pop(name, None)
         self.moves.forget(name)
@@ -88,7 +97,12 @@ class Ledger:
         if node is None:
             return
         for scopes in list(node.books):
-            self._drop((name, scopes))
+            key = (name, scopes)
+            account = self._accounts.get(key)
+            self._drop(key)
+            if account is not None and account.uid in standing:
+                account.resource_version = 0
+                self._accounts[key] = account
         self.forest.remove(name)
         self._on_change(name)
 
@@ -384,7 +398,3 @@ class Ledger:
                 known = max(account.used.get(resource, 0), used.get(resource, 0))
                 found[resource] = available + max(0, held.get(resource, 0) - known)
         return found
-
-
-def _nobody(name: Namespace) -> None:
-    """Nobody listens."""

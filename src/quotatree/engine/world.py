@@ -45,7 +45,7 @@ class World:
         self.namespaces[seen.name] = seen
         dirty |= self._index_owners(seen.name, known, seen)
         uid = self.ledger.uid_of(seen.name)
-        if self.ledger.observe_namespace(seen):
+        if self.ledger.observe_namespace(seen, standing=self._standing(seen.name)):
             dirty |= set(self.ledger.forest.subtree(seen.name))
             dirty |= self._near(seen.name)
         if uid is not None and uid != seen.uid:
@@ -72,9 +72,12 @@ class World:
         if later:  # of a Namespace that bears the name by now: its own event is on the way
             self.managed[name] = later
         dirty |= self._index_owners(name, known, None)
-        self.ledger.forget_namespace(name)
+        self.ledger.forget_namespace(name, standing=self._standing(name))
         self._count_again(name)
         return self._doubt(dirty - {name})
+
+    def _standing(self, name: Namespace) -> frozenset[Uid]:
+        return frozenset(quota.uid for quota in self.managed.get(name, {}).values())
 
     def _count_again(self, name: Namespace) -> None:
         """Count what stands in a Namespace that was re-created; the old one's went with it.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace
 from quotatree.model.scope import UNSCOPED
 from quotatree.testing import words
+from quotatree.units.resources import Resources
 
 A = Namespace("a")
 
@@ -36,6 +39,24 @@ def test_the_late_beginning_of_a_namespace_takes_nothing_from_it() -> None:
     world = recreated(used="2", version=800)
     world.see_namespace(words.namespace("a", parent="org", version=850, uid="second"))
     assert charged(world) == 2
+
+
+@pytest.mark.parametrize("end_seen", [True, False])
+def test_a_grant_to_the_new_namespace_survives_the_late_news_of_it(end_seen) -> None:
+    world = recreated(used="2", version=900)
+    world.ledger.reserve((A, UNSCOPED), {"cpu": 4 * 10**9}, base=900, now=0.0)
+    if end_seen:
+        world.lose_namespace(A, 800)
+    world.see_namespace(words.namespace("a", parent="org", version=850, uid="second"))
+    assert charged(world) == 4
+    world.ledger.expire(2.0)
+    assert charged(world) == 4
+    world.see_managed(
+        replace(
+            world.managed[A]["quotatree"], resource_version=901, used=Resources.parse({"cpu": "3"})
+        )
+    )
+    assert charged(world) == 3
 
 
 def test_the_end_of_a_namespace_takes_all_that_was_its() -> None:
