@@ -11,7 +11,8 @@ from typing import Any, Self
 from quotatree.cluster import kubeconfig, paths, refusal
 from quotatree.cluster.client import Client
 
-_DEADLINE = 20.0
+_DEADLINE = 60.0
+"""Seconds; a hang guard. A volume is bound at the binder's next look, every 15 s."""
 
 
 class People:
