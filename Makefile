@@ -21,6 +21,9 @@ PULUMI_WORKERS ?= 2
 SECOND_KUBERNETES ?= 1.35.4
 
 PYTEST := $(PY) -m pytest -q
+# Those that measure or fill the machine run by themselves.
+CLUSTER_TESTS = $(PYTEST) -n $(CLUSTER_WORKERS) -m 'not alone' tests/cluster \
+	&& $(PYTEST) -m alone tests/cluster
 GENERATED := tools.reference tools.components_reference tools.diagrams tools.write_schema
 
 .PHONY: help setup control-plane pulumi-engine check fix unit components cluster pulumi test demo bench soak docs schema clean
@@ -89,8 +92,7 @@ components: $(WHOLE_READY) ## Tests of the Pulumi components and the policy pack
 
 cluster: control-plane ## Tests on a real API server, in short form.
 	@echo "==> cluster"
-	@$(PYTEST) -n $(CLUSTER_WORKERS) -m 'not alone' tests/cluster
-	@$(PYTEST) -m alone tests/cluster
+	@$(CLUSTER_TESTS)
 
 pulumi: control-plane pulumi-engine ## Programs on Pulumi's real engine and a real API server, in short form.
 	@echo "==> pulumi"
@@ -107,12 +109,11 @@ bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and tim
 
 soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"
-	@QUOTATREE_SOAK=1 $(PYTEST) tests/cluster
+	@export QUOTATREE_SOAK=1 && $(CLUSTER_TESTS)
 	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
 	@echo "==> cluster, Kubernetes $(SECOND_KUBERNETES)"
-	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) $(PY) -m tools.control_plane
-	@QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) \
-		$(PYTEST) tests/cluster
+	@export QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) \
+		&& $(PY) -m tools.control_plane && $(CLUSTER_TESTS)
 
 clean: ## Remove what make made here (the control plane's binaries stay in the user's cache).
 	@rm -rf .venv build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
