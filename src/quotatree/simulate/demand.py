@@ -74,7 +74,7 @@ class Demands:
         for share in demand.shares:
             limits = room.obstacles(share.node, share.scopes, share.cost, first=True)
             if limits:
-                limit = explain.nearest(limits)[0]
+                limit = limits[0] if len(limits) == 1 else explain.nearest(limits)[0]
                 place = self._places[share.scopes, limit.ancestor, limit.resource]
                 return place, demand.needs[place]
         return None

@@ -114,11 +114,12 @@ class _Replay:
 
     def _leave_until(self, moment: int | None) -> None:
         """Let everybody go who goes up to `moment`, and those in who waited for that."""
-        while self._leaving and (moment is None or self._leaving[0][0] <= moment):
-            now = self._leaving[0][0]
+        leaving = self._leaving
+        while leaving and (moment is None or leaving[0][0] <= moment):
+            now = leaving[0][0]
             self._reach(now)
-            while self._leaving and self._leaving[0][0] == now:
-                self._leave(heapq.heappop(self._leaving)[2])
+            while leaving and leaving[0][0] == now:
+                self._leave(heapq.heappop(leaving)[2])
             if self._freed:
                 freed, self._freed = self._freed, {}
                 self._waiting.retry(freed, self._attempt)
