@@ -76,8 +76,7 @@ def test_available_is_the_largest_growth_that_no_level_refuses(tree, data):
     assert not accepted(room + 1)
 
 
-@given(trees())
-def test_the_incremental_forest_agrees_with_the_roll_up(tree):
+def planted(tree):
     parents, hard, guaranteed, held = tree
     forest = Forest()
     for name, parent in parents.items():
@@ -88,8 +87,42 @@ def test_the_incremental_forest_agrees_with_the_roll_up(tree):
         chosen = {kind: {"cpu": of[name]} if name in of else {} for kind, of in limits.items()}
         forest.set_limits(node, UNSCOPED, **chosen)
         forest.set_held(node, UNSCOPED, {"cpu": held.get(name, 0)})
+    return forest
+
+
+def numbers(forest, names):
+    books = {name: forest.node(name).book(UNSCOPED) for name in names}
+    return {n: (b.held.get("cpu", 0), b.gross.get("cpu", 0)) for n, b in books.items()}
+
+
+@given(trees())
+def test_the_incremental_forest_agrees_with_the_roll_up(tree):
+    parents, hard, guaranteed, held = tree
+    forest = planted(tree)
     for name, want in rolled(parents, hard, guaranteed, held).items():
         node = forest.node(name)
         assert node.book(UNSCOPED).charge("cpu") == want.charged.nano("cpu")
         free = room.available(node, UNSCOPED, "cpu")
         assert free == (want.available.nano("cpu") if "cpu" in want.available else None)
+
+
+@given(trees(), st.lists(st.tuples(st.sampled_from(NAMES), small), max_size=6))
+def test_adding_to_what_is_held_is_setting_it_to_the_sum(tree, changes):
+    parents, hard, guaranteed, held = tree
+    forest = planted(tree)
+    sums = dict(held)
+    for name, wanted in ((n, w) for n, w in changes if n in parents):
+        delta = wanted - sums.get(name, 0)
+        sums[name] = wanted
+        forest.change_held(forest.node(name), UNSCOPED, {"cpu": delta} if delta else {})
+    again = planted((parents, hard, guaranteed, sums))
+    assert numbers(forest, parents) == numbers(again, parents)
+
+
+@given(trees(), st.data())
+def test_the_first_refusal_is_the_nearest_of_all(tree, data):
+    parents = tree[0]
+    node = planted(tree).node(data.draw(st.sampled_from(sorted(parents))))
+    growth = {"cpu": data.draw(st.integers(1, 9))}
+    everyone = room.obstacles(node, UNSCOPED, growth)
+    assert room.obstacles(node, UNSCOPED, growth, first=True) == everyone[:1]

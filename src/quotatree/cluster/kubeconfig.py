@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import yaml
 
+from quotatree.codec import yaml_tree
 from quotatree.errors import InputError
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -123,15 +124,19 @@ def _text(file: Path) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{file}: cannot be read: {why}") from error
 
 
 def _read(file: Path) -> dict[str, Any]:
     """Read one kubeconfig; paths inside become absolute, since merging forgets where they stood."""
+    text = _text(file)
     try:
-        config = yaml.safe_load(_text(file)) or {}
+        config = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise InputError(f"{file}: not YAML: {error}") from error
+        finding, (line, column) = yaml_tree.syntax_finding(text, error)
+        hint = f"; {finding.hint}" if finding.hint else ""
+        raise InputError(f"{file}:{line}:{column}: {finding.message}{hint}") from error
     if not isinstance(config, dict):
         raise InputError(f"{file}: not a kubeconfig: a mapping is expected at the top")
     for section, inner in _SECTIONS.items():

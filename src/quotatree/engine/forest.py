@@ -40,7 +40,9 @@ class Book:
 
     def charge(self, resource: str) -> int:
         """Return what the parent is charged for this subtree."""
-        return max(self.guaranteed.get(resource, 0), self.gross.get(resource, 0))
+        gross = self.gross.get(resource, 0)
+        floor = self.guaranteed.get(resource, 0) if self.guaranteed else 0
+        return gross if gross > floor else floor
 
     def add(self, deltas: Mapping[str, int]) -> Mapping[str, int]:
         """Add `deltas` (none of them zero) to the gross; return by how much the charge changes."""
@@ -61,8 +63,8 @@ class Book:
                 gross[resource] = after
             else:
                 gross.pop(resource, None)
-            floor = guaranteed.get(resource, 0)
-            change = max(floor, after) - max(floor, before)
+            floor = guaranteed.get(resource)
+            change = delta if floor is None else max(floor, after) - max(floor, before)
             if change:
                 through[resource] = change
         return through
@@ -286,12 +288,19 @@ class Forest:
             current = current.parent
 
     def set_held(self, node: Node, scopes: ScopeSet, held: Amounts) -> None:
-        """Set what the namespace itself holds; keys with zero may be left out."""
+        """Set what the namespace itself holds; keys with zero may be left out. `held` is kept."""
         book = node.book(scopes)
         old = book.held
         deltas = {r: held.get(r, 0) - old.get(r, 0) for r in {**old, **held}}
         book.held = held
         self._shift(node, scopes, {r: d for r, d in deltas.items() if d})
+
+    def change_held(self, node: Node, scopes: ScopeSet, deltas: Mapping[str, int]) -> None:
+        """Add `deltas` (none of them zero) to what the namespace itself holds."""
+        held = node.book(scopes).held
+        for resource, delta in deltas.items():
+            held[resource] = held.get(resource, 0) + delta
+        self._shift(node, scopes, deltas)
 
     def set_limits(
         self,

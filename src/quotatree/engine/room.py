@@ -26,12 +26,14 @@ def obstacles(
     growth: Mapping[str, int],
     *,
     below: Node | None = None,
+    first: bool = False,
 ) -> list[Limit]:
     """Return every level that growth of `node` by `growth` would take above its hard.
 
     Nearest first; empty means that it fits. The walk ends before `below`, for moves that
-    change nothing from a common ancestor on. Only growth of a charge can be refused, so a
-    level that is already exceeded refuses only what comes through to it.
+    change nothing from a common ancestor on, and with `first` at the first level that refuses. Only
+    growth of a charge can be refused, so a level that is already exceeded refuses only what comes
+    through to it.
     """
     found: list[Limit] = []
     growing: Mapping[str, int] = {r: d for r, d in growth.items() if d > 0}
@@ -42,6 +44,8 @@ def obstacles(
             book = current.books.get(scopes)
             if book is not None:
                 deltas = _climb(current.name, book, deltas, found=found)
+                if first and found:
+                    return found
             if current.ghosts:
                 pending.extend((ghost, deltas) for ghost in current.ghosts)
             current = current.parent
@@ -118,10 +122,11 @@ def _climb(
         return deltas
     through: Amounts = {}
     for resource, delta in deltas.items():
-        floor = guaranteed.get(resource, 0)
         before = gross.get(resource, 0)
-        after = max(floor, before + delta)
-        before = max(floor, before)
+        after = before + delta
+        floor = guaranteed.get(resource)
+        if floor is not None:
+            before, after = max(floor, before), max(floor, after)
         if after > before:
             through[resource] = after - before
             ceiling = hard.get(resource)

@@ -36,9 +36,9 @@ class Curve:
 class Recorder:
     """All series of one run, by number.
 
-    `values`, `areas` and `peaks` belong to the interval that is open; whoever changes a value in
-    the inner loop of the replay does what `add` does. Of a count that only grows it may change the
-    value alone: then its means mean nothing.
+    `values`, `areas` and `peaks` belong to the interval that is open. Whoever keeps a series
+    without `add` brings them up to date before `reach` and `finish`; a peak no later than the value
+    falls again. Of a count that only grows the value alone will do: then its means mean nothing.
     """
 
     def __init__(self, scales: Iterable[int], *, start: int, end: int) -> None:
@@ -59,7 +59,8 @@ class Recorder:
         """Change a series; `moment` must lie in the open interval."""
         value = self.values[series] = self.values[series] + delta
         self.areas[series] += delta * (self.closes - moment)
-        self.peaks[series] = max(self.peaks[series], value)
+        if value > self.peaks[series]:  # noqa: PLR1730 - a call costs four times as much
+            self.peaks[series] = value
 
     def reach(self, moment: int) -> None:
         """Let time pass up to `moment`, which lies in the open interval afterwards."""
@@ -93,7 +94,7 @@ class Recorder:
         weights = {scale: length * scale for scale in self.scales}
         for number, scale in enumerate(self.scales):
             value, peak, area = values[number], peaks[number], areas[number]
-            if value > peak:  # noqa: PLR1730 - a call costs four times as much
+            if value > peak:  # noqa: PLR1730 - likewise
                 peak = value
             weight = weights[scale]
             _append(self._means[number], (2 * area + weight) // (2 * weight))

@@ -210,7 +210,10 @@ def test_what_is_no_yaml_or_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="config: cannot be read"):
         load(tmp_path, str(file))
     file.write_text("a: [")
-    with pytest.raises(InputError, match="config: not YAML"):
+    with pytest.raises(InputError, match="config:1:5: is no YAML"):
+        load(tmp_path, str(file))
+    file.write_text("a:\n\tb: c")
+    with pytest.raises(InputError, match=r"config:2:1: is no YAML: .*; indent with spaces"):
         load(tmp_path, str(file))
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="config: cannot be read"):

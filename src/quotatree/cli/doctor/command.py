@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 import quotatree
-from quotatree.cli import options
+from quotatree.cli import options, output
 from quotatree.cli.doctor import installed, neighbours, reading, repair, rules, screen, standing
 from quotatree.cli.doctor.installed import Right
 from quotatree.cli.doctor.reading import Seen
@@ -26,7 +26,6 @@ from quotatree.manifests import crd, install
 from quotatree.manifests.settings import DEFAULT_NAMESPACE, InstallSettings
 from quotatree.model import names
 from quotatree.model.report import Level, Report, Verdict, in_order
-from quotatree.reports import as_json
 
 AGAIN: Final = 2.0
 """Seconds between two looks: what is on its way has arrived by then."""
@@ -83,14 +82,19 @@ def doctor(
     wishes = Wishes(namespace=namespace, fix=fix)
     checks = options.run(_examine(kubeconfig, context, wishes))
     found = report(checks)
-    if output == "json":
-        summary = [{"name": c.name, "result": c.result, "summary": c.summary} for c in checks]
-        sound = "sound" if found.verdict is Verdict.FITS else "not sound"
-        click.echo(as_json.render(found, details={"verdict": sound, "checks": summary}))
-    else:
-        click.echo(screen.render(checks, found))
+    _show(checks, found, output)
     code = options.OK if found.verdict is Verdict.FITS else options.DOES_NOT_FIT
     click.get_current_context().exit(code)
+
+
+def _show(checks: list[Check], found: Report, form: str) -> None:
+    if form == "text":
+        click.echo(screen.render(checks, found))
+        return
+    summary = [{"name": c.name, "result": c.result, "summary": c.summary} for c in checks]
+    sound = "sound" if found.verdict is Verdict.FITS else "not sound"
+    details = {"verdict": sound, "checks": summary}
+    click.echo(output.document(found, form, details), nl=False)
 
 
 def report(checks: list[Check]) -> Report:
