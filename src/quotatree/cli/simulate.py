@@ -90,8 +90,11 @@ def simulate(
 
     Exit codes: 0 replayed, whatever was refused; 1 error; 2 bad usage.
     """
+    # What cannot be written is said before an hour of trace is replayed.
+    if html is not None and not html.absolute().parent.is_dir():
+        raise InputError(f"{html}: No such file or directory")
     if parquet is not None:
-        reading.arrow()  # say that it is missing before an hour of trace is replayed
+        reading.arrow()
     progress = shown_on(sys.stderr)
     with _uncollected():
         planted = [(name, _tree(name)) for name in trees]

@@ -157,17 +157,15 @@ class _Replay:
         self._fates.end(index, outcome)
         self._meters.count(REFUSED)
 
-    def _attempt(self, name: Namespace) -> tuple[Place, int] | None:
+    def _attempt(self, name: Namespace, order: Order) -> tuple[Place, int] | None:
         """Try the head of a queue; returns what keeps it, None when it was let in."""
-        head = self._waiting.head(name)
-        assert head is not None
-        workload = self._trace.workloads[head[2]]
+        workload = self._trace.workloads[order[2]]
         demand = self._demands.of(workload)
         found = self._demands.refusal(demand)
         if found is None:
             self._waiting.leave(name)
             self._meters.queue(-1, self._moment)
-            self._admit(workload, head[2], demand)
+            self._admit(workload, order[2], demand)
         return found
 
     def _admit(self, workload: Workload, index: int, demand: Demand) -> None:

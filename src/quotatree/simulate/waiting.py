@@ -56,7 +56,7 @@ class Place:
         self.needs.remove(need)
 
 
-Attempt = Callable[[Namespace], tuple[Place, int] | None]
+Attempt = Callable[[Namespace, Order], tuple[Place, int] | None]
 """Tries the head of a namespace; returns what keeps it, None when it was let in and has left."""
 
 _Candidate = tuple[Order, Namespace, Place | None, int]
@@ -108,18 +108,18 @@ class Waiting:
                 self._offer(ready, place, need)
         kept: list[tuple[Namespace, Place, int]] = []
         while ready:
-            _, name, filed, need = heapq.heappop(ready)
+            order, name, filed, need = heapq.heappop(ready)
             if filed is not None:
                 if need > filed.room():
                     continue  # it stays filed, and so do those behind it
                 heapq.heappop(filed.by_need[need])
                 del self._filed[name]
                 self._offer(ready, filed, need)
-            found = attempt(name)
+            found = attempt(name, order)
             if found is not None:
                 kept.append((name, *found))
-            elif (order := self.head(name)) is not None:
-                heapq.heappush(ready, (order, name, None, 0))
+            elif (following := self.head(name)) is not None:
+                heapq.heappush(ready, (following, name, None, 0))
         for name, place, need in kept:
             self._file(name, place, need)
 

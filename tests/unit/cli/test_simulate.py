@@ -270,5 +270,10 @@ def test_bad_input_is_one_clear_message(folder, arguments, want):
     assert len(said.splitlines()) <= 3
 
 
+def test_a_report_without_a_folder_is_told_before_anything_is_read():
+    done = simulate("none.csv", "--tree", "none.yaml", "--html", "no/r.html")
+    assert done.stderr == "Error: no/r.html: No such file or directory\n"
+
+
 def test_a_tree_has_to_be_named():
     assert simulate(TRACE).exit_code == 2
