@@ -188,8 +188,9 @@ def test_a_move_that_does_not_fit_is_told(tmp_path):
 
 
 def test_a_circle_of_parents_is_told():
-    told = check(RULE, namespace("a", "b"), namespace("b", "a"))
-    assert told.violations
+    told = check(RULE, namespace("a", "c"), namespace("b", "a"), namespace("c", "b"))
+    assert list(told.violations) == ["a", "b", "c"]
+    assert "namespace a is below itself: a > b > c > a; give one" in told.violations["a"][0]
 
 
 # -- guarantees -------------------------------------------------------------------------------

@@ -157,7 +157,15 @@ def _misplaced(question: Question, cast: Forecast) -> Iterator[Finding]:
     said = question.plan.named_namespaces()
     for refused in cast.refused:
         urn = said[refused.namespace][0].urn if refused.namespace in said else ""
-        yield Finding(urn=urn, message=refused.reason)
+        circle = cast.circle(refused.namespace)
+        yield Finding(urn=urn, message=_circular(circle) if circle else refused.reason)
+
+
+def _circular(circle: Sequence[Namespace]) -> str:
+    return (
+        f"namespace {circle[0]} is below itself: {' > '.join(circle)}; give one of them another "
+        "parent, or none"
+    )
 
 
 # -- guarantees -------------------------------------------------------------------------------
