@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.pulumi.ground import Ground
+from tests.pulumi.soak import only_in_soak
 from tests.pulumi.workshop import EXAMPLES, Workshop
 
 pytestmark = pytest.mark.pulumi
 
 CICD = EXAMPLES / "cicd"
-SOAK = pytest.mark.skipif(not os.environ.get("QUOTATREE_SOAK"), reason="only in `make soak`")
 SPACES = ("acme", "acme-vision", "acme-language", "acme-nightly")
 
 
@@ -58,21 +58,38 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(workshop: Workshop, tmp_path: Path) -> Iterator[Checkout]:
+def checkout(workshop: Workshop, tmp_path: Path) -> Checkout:
     directory = tmp_path / "cicd"
     shutil.copytree(CICD, directory)
     checkout = Checkout(directory)
     assert checkout.run("pulumi", "stack", "init", "production")[0] == 0
+    return checkout
+
+
+@pytest.fixture
+def after_main(checkout: Checkout) -> Iterator[None]:
+    """Take away what main makes so."""
     try:
-        yield checkout
+        yield
     finally:
         code, said = checkout.run("pulumi", "destroy", "--yes", "--skip-preview")
         assert code == 0, said
 
 
-def test_a_pull_request_that_fits_passes_and_main_makes_it_so(
+FITS, TOO_MUCH = 'guaranteed: {cpu: "20"}', 'guaranteed: {cpu: "200"}'
+
+
+@pytest.mark.usefixtures("after_main")
+def test_a_pull_request_is_refused_until_its_tree_fits_and_main_makes_it_so(
     checkout: Checkout, ground: Ground
 ) -> None:
+    checkout.replace("quotatree.yaml", FITS, TOO_MUCH)
+    code, comment = checkout.pull_request()
+    assert code == 1, comment
+    assert "**The preview of the program is refused.**" in comment
+    assert "tree.acme" in comment
+    assert "200" in comment
+    checkout.replace("quotatree.yaml", TOO_MUCH, FITS)
     code, comment = checkout.pull_request()
     assert code == 0, comment
     assert "The preview of the program passes." in comment
@@ -83,19 +100,7 @@ def test_a_pull_request_that_fits_passes_and_main_makes_it_so(
     assert [name for name in SPACES if not ground.enforced(name)] == []
 
 
-def test_a_pull_request_whose_tree_does_not_fit_is_refused(
-    checkout: Checkout, ground: Ground
-) -> None:
-    checkout.replace("quotatree.yaml", 'guaranteed: {cpu: "20"}', 'guaranteed: {cpu: "200"}')
-    code, comment = checkout.pull_request()
-    assert code == 1, comment
-    assert "**The preview of the program is refused.**" in comment
-    assert "tree.acme" in comment
-    assert "200" in comment
-    assert [name for name in SPACES if ground.exists(name)] == []
-
-
-@SOAK  # What the pack refuses is held to in test_policy.py.
+@only_in_soak  # What the pack refuses is held to in test_policy.py.
 def test_a_pull_request_whose_workload_does_not_fit_is_refused(
     checkout: Checkout, ground: Ground
 ) -> None:
