@@ -48,8 +48,7 @@ def test_a_namespace_of_another_stack_is_not_taken(workshop: Workshop, ground: G
     assert "quotatree.dev/made-by" in said or "field-conflicts" in said
     second.destroy()
     assert ground.enforced("mine")
-    first.destroy()
-    assert not ground.exists("mine")
+    workshop.leave(first)
 
 
 def test_what_an_interrupted_run_made_is_its_own(workshop: Workshop, ground: Ground) -> None:
@@ -61,8 +60,7 @@ def test_what_an_interrupted_run_made_is_its_own(workshop: Workshop, ground: Gro
     ground.begin(ground.client.apply(manifest | {"metadata": metadata}, force=True)).result()
     stack.up()
     assert ground.enforced("orphaned")
-    stack.destroy()
-    assert not ground.exists("orphaned")
+    workshop.leave(stack)
 
 
 def test_a_guarantee_without_room_is_awaited_told_and_mended_by_the_next_up(
@@ -77,8 +75,7 @@ def test_a_guarantee_without_room_is_awaited_told_and_mended_by_the_next_up(
     stack.up()
     (quota,) = ground.list(paths.TREE_QUOTAS, "waiting")
     assert quota["status"]["guaranteed"] == {"pods": "4"}
-    stack.destroy()
-    assert not ground.exists("waiting")
+    workshop.leave(stack)
 
 
 def test_what_does_not_exist_is_not_adopted(workshop: Workshop, ground: Ground) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ pytestmark = pytest.mark.pulumi
 
 CICD = EXAMPLES / "cicd"
 SPACES = ("acme", "acme-vision", "acme-language", "acme-nightly")
+FITS, TOO_MUCH = 'guaranteed: {cpu: "20"}', 'guaranteed: {cpu: "200"}'
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,22 @@ def checkout(workshop: Workshop, tmp_path: Path) -> Checkout:
     return checkout
 
 
-@pytest.fixture
-def after_main(checkout: Checkout) -> Iterator[None]:
-    """Take away what main makes so."""
-    try:
-        yield
-    finally:
-        code, said = checkout.run("pulumi", "destroy", "--yes", "--skip-preview")
-        assert code == 0, said
+@only_in_soak  # What the pack refuses is held to in test_policy.py.
+def test_a_pull_request_whose_workload_does_not_fit_is_refused(
+    checkout: Checkout, ground: Ground
+) -> None:
+    checkout.replace("__main__.py", '"parallelism": 4', '"parallelism": 40')
+    code, comment = checkout.pull_request()
+    assert code == 1, comment
+    assert "tree-room" in comment
+    assert "acme-nightly" in comment
+    assert [name for name in SPACES if ground.exists(name)] == []
 
 
-FITS, TOO_MUCH = 'guaranteed: {cpu: "20"}', 'guaranteed: {cpu: "200"}'
-
-
-@pytest.mark.usefixtures("after_main")
 def test_a_pull_request_is_refused_until_its_tree_fits_and_main_makes_it_so(
     checkout: Checkout, ground: Ground
 ) -> None:
+    """The last of these: what main makes goes with the sandbox."""
     checkout.replace("quotatree.yaml", FITS, TOO_MUCH)
     code, comment = checkout.pull_request()
     assert code == 1, comment
@@ -98,18 +97,6 @@ def test_a_pull_request_is_refused_until_its_tree_fits_and_main_makes_it_so(
     code, said = checkout.run("ci/main.sh")
     assert code == 0, said
     assert [name for name in SPACES if not ground.enforced(name)] == []
-
-
-@only_in_soak  # What the pack refuses is held to in test_policy.py.
-def test_a_pull_request_whose_workload_does_not_fit_is_refused(
-    checkout: Checkout, ground: Ground
-) -> None:
-    checkout.replace("__main__.py", '"parallelism": 4', '"parallelism": 40')
-    code, comment = checkout.pull_request()
-    assert code == 1, comment
-    assert "tree-room" in comment
-    assert "acme-nightly" in comment
-    assert [name for name in SPACES if ground.exists(name)] == []
 
 
 def test_both_ci_systems_run_the_two_scripts() -> None:

@@ -4,8 +4,10 @@ Two ways: the Automation API, which runs a program inside this process (fast: mo
 once), and the command line with the language host, where the engine has to be killed, two run at
 once, or its words are judged.
 
-Each process of Pulumi's costs a second on a small machine. So what can be had from the files of a
-stack, its configuration and its state, is written and read there.
+Each process of Pulumi's takes its time. So what can be had from the files of a stack, its
+configuration and its state, is written and read there. Most of the time goes with deletion: the
+controller of namespaces waits five seconds before it begins with one, so a tree takes five for each
+level (Kubernetes 1.36, `pkg/controller/namespace`, namespaceDeletionGracePeriod).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import yaml
 from pulumi import automation
 from pulumi.automation import _stack as of_automation
 from tests.pulumi import engines
+from tests.pulumi.soak import SOAK
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "examples"
@@ -86,19 +89,19 @@ class Stack:
         settings["config"] = settings.get("config", {}) | given
         path.write_text(yaml.safe_dump(settings))
 
-    def preview(self, **options: Any) -> dict[str, int]:
-        return self._done(self.automation.preview, options)
+    def preview(self) -> dict[str, int]:
+        return self._done(self.automation.preview)
 
-    def up(self, **options: Any) -> dict[str, int]:
-        return self._done(self.automation.up, options)
+    def up(self) -> dict[str, int]:
+        return self._done(self.automation.up)
 
     def refresh(self) -> dict[str, int]:
-        return self._done(self.automation.refresh, {})
+        return self._done(self.automation.refresh)
 
     def destroy(self) -> dict[str, int]:
-        return self._done(self.automation.destroy, {})
+        return self._done(self.automation.destroy)
 
-    def _done(self, operation: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, int]:
+    def _done(self, operation: Callable[..., Any]) -> dict[str, int]:
         counts: dict[str, int] = {}
 
         def keep(event: automation.EngineEvent) -> None:
@@ -106,7 +109,7 @@ class Stack:
                 changes = event.summary_event.resource_changes
                 counts.update({str(kind): count for kind, count in changes.items()})
 
-        self.said = operation(color="never", on_event=keep, **options).stdout
+        self.said = operation(color="never", on_event=keep).stdout
         return counts
 
     @property
@@ -223,11 +226,12 @@ class Workshop:
         self._orphans += engines.kill(process, when=when)
 
     def leave(self, stack: Stack) -> None:
-        """Let it go with the sandbox: to destroy it takes as long as to make it, and shows nothing.
+        """Let it go with the sandbox, since destroying it shows nothing; soak destroys it.
 
-        Its names must be its own.
+        Nobody else may use its names.
         """
-        self._stacks.remove(stack)
+        if not SOAK:
+            self._stacks.remove(stack)
 
     def close(self) -> None:
         """Destroy what is still up, whatever happened to it."""
