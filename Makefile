@@ -96,7 +96,7 @@ cluster: control-plane ## Tests on a real API server, in short form.
 
 pulumi: control-plane pulumi-engine ## Programs on Pulumi's real engine and a real API server, in short form.
 	@echo "==> pulumi"
-	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
+	@$(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=worksteal tests/pulumi
 
 test: check unit components cluster pulumi ## Everything: check, unit, components, cluster, pulumi.
 
@@ -110,7 +110,7 @@ bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and tim
 soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"
 	@export QUOTATREE_SOAK=1 && $(CLUSTER_TESTS)
-	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=loadfile tests/pulumi
+	@QUOTATREE_SOAK=1 $(WHOLE_PY) -m pytest -q -n $(PULUMI_WORKERS) --dist=worksteal tests/pulumi
 	@echo "==> cluster, Kubernetes $(SECOND_KUBERNETES)"
 	@export QUOTATREE_KUBERNETES_VERSION=$(SECOND_KUBERNETES) \
 		&& $(PY) -m tools.control_plane && $(CLUSTER_TESTS)

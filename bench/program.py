@@ -1,7 +1,9 @@
 """`python -m bench.program`: a Pulumi program of 100 namespaces, timed on the real engine.
 
-Up, an unchanged up, destroy; then the same program twice at once as two stacks. Needs the packages
-of the components, so it runs from the environment that `make components` makes.
+Up, an unchanged up, destroy; then the same program twice at once as two stacks. After each `up` the
+cluster must have every object exactly as the stack's state says, and enforced; after each destroy
+neither may have any. Needs the packages of the components, so it runs from the environment that
+`make components` makes.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ from rich.console import Console
 from rich.table import Table
 from tools import pulumi_engine
 
-from bench import machine
+from bench import exact, machine
 from bench.bars import Bar
+from bench.exact import Standing
 from quotatree import sandbox as control_plane
 from quotatree.cli import install
 from quotatree.cluster import paths
@@ -36,8 +39,7 @@ from quotatree.errors import QuotaTreeError, SandboxError
 from quotatree.sandbox import Progress, SandboxState
 
 PROGRAM: Final = Path(__file__).with_name("hundred")
-NAMESPACES: Final = 100
-QUOTAS: Final = 100
+WHOLE: Final = Standing(namespaces=100, quotas=100, exact=200, recorded=200)
 UP_SECONDS: Final = 90.0
 UNCHANGED_SECONDS: Final = 30.0
 _TAIL: Final = 3000
@@ -91,9 +93,13 @@ class Shop:
                 raise SandboxError(told)
         return seconds
 
-    def standing(self, prefix: str) -> tuple[int, int, int]:
-        """Return how many namespaces, enforced ones and ready TreeQuotas a prefix has."""
-        return asyncio.run(_standing(self.sandbox.kubeconfig, prefix))
+    def standing(self, directory: Path) -> Standing:
+        """Compare the state of a stack, on a prefix of the directory's name, with the cluster."""
+        argv = ["pulumi", "stack", "export"]
+        state = json.loads(subprocess.check_output(argv, cwd=directory, env=self.environment))
+        spaces, quotas = asyncio.run(_objects(self.sandbox.kubeconfig))
+        recorded = state["deployment"].get("resources") or ()
+        return exact.standing(directory.name, recorded, spaces=spaces, quotas=quotas)
 
 
 @dataclass(kw_only=True)
@@ -101,20 +107,19 @@ class Results:
     """What was timed, in seconds, and what stood or was left."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    standing: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    standing: dict[str, Standing] = field(default_factory=dict)
     left: int = 0
 
     @property
     def bars(self) -> list[Bar]:
         """The bars, with what was measured beside them."""
-        whole = (NAMESPACES, NAMESPACES, QUOTAS)
-        short = sum(found != whole for found in self.standing.values())
+        inexact = sum(found != WHOLE for found in self.standing.values())
         up, unchanged = self.seconds["up"], self.seconds["unchanged up"]
         return [
             Bar(what="up of 100 namespaces", figure=up, bar=UP_SECONDS, unit=" s"),
             Bar(what="unchanged up", figure=unchanged, bar=UNCHANGED_SECONDS, unit=" s"),
-            Bar(what="namespaces left by destroy", figure=self.left, bar=0, unit=""),
-            Bar(what="stacks that are not whole", figure=short, bar=0, unit=""),
+            Bar(what="objects left by destroy", figure=self.left, bar=0, unit=""),
+            Bar(what="stacks that are not exact", figure=inexact, bar=0, unit=""),
         ]
 
 
@@ -165,8 +170,8 @@ def _measure(shop: Shop, progress: Progress, *, alone: bool) -> Results:
         with progress.step(f"100 namespaces: {what}", slow=True):
             results.seconds[what] = shop.run(one, *command)
         if what == "up":
-            results.standing["one"] = shop.standing("one")
-    results.left = shop.standing("one")[0]
+            results.standing["one"] = shop.standing(one)
+    results.left = shop.standing(one).objects
     if not alone:
         _two_at_once(shop, progress, results)
     return results
@@ -178,30 +183,19 @@ def _two_at_once(shop: Shop, progress: Progress, results: Results) -> None:
         with progress.step(f"two stacks of 100 namespaces at once: {what}", slow=True):
             taken = shop.together(stacks, what, "--yes", "--skip-preview")
         results.seconds[f"two stacks at once: {what}"] = max(taken.values())
-        found = {name: shop.standing(name) for name in stacks}
+        found = {name: shop.standing(directory) for name, directory in stacks.items()}
         if what == "up":
             results.standing |= found
         else:
-            results.left += sum(namespaces for namespaces, _, _ in found.values())
+            results.left += sum(it.objects for it in found.values())
 
 
-async def _standing(kubeconfig: Path, prefix: str) -> tuple[int, int, int]:
+async def _objects(kubeconfig: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return all Namespaces and TreeQuotas of the cluster."""
     async with await Client.connect(str(kubeconfig)) as client:
         spaces, _ = await client.list_all(paths.NAMESPACES)
         quotas, _ = await client.list_all(paths.TREE_QUOTAS)
-    mine = [it for it in spaces if _is_of(it["metadata"]["name"], prefix)]
-    enforced = [it for it in mine if it["metadata"]["labels"].get("quotatree.dev/enforced")]
-    ready = [it for it in quotas if _is_of(it["metadata"]["namespace"], prefix) and _ready(it)]
-    return len(mine), len(enforced), len(ready)
-
-
-def _is_of(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(f"{prefix}-")
-
-
-def _ready(quota: Mapping[str, Any]) -> bool:
-    conditions = quota.get("status", {}).get("conditions", ())
-    return any(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
+    return spaces, quotas
 
 
 @contextmanager

@@ -6,7 +6,13 @@ import pulumi
 import pytest
 from recording import later, run
 
-from pulumi_quotatree import QuotaTree, QuotaTreeInstallation, installation, kubernetes
+from pulumi_quotatree import (
+    QuotaTree,
+    QuotaTreeInstallation,
+    TreeError,
+    installation,
+    kubernetes,
+)
 from quotatree.manifests import install
 from quotatree.manifests.settings import InstallSettings
 
@@ -126,6 +132,16 @@ def test_image_and_certificates_can_be_outputs():
     assert container["image"] == "registry.example/q:2"
     assert "built" in ran["q-Deployment-quotatree"].needs
     assert {it["clientConfig"]["caBundle"] for it in ran[HOOK].inputs["webhooks"]} == {"Y2E="}
+
+
+@pytest.mark.parametrize("key", ["image", "ca_bundle"])
+@pytest.mark.parametrize("value", [None, ""], ids=["none", "empty"])
+def test_an_image_or_certificates_that_turn_out_to_be_nothing_are_told(key, value):
+    def program():
+        QuotaTreeInstallation("q", {**IMAGE, key: pulumi.Output.from_input(value)})
+
+    with pytest.raises(TreeError, match=f'QuotaTreeInstallation "q": {key}: must be a text, is '):
+        run(program)
 
 
 def test_an_existing_installation_is_only_looked_for():

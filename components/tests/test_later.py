@@ -44,6 +44,19 @@ def test_an_amount_can_be_awaited():
     assert ran["lab-org.quota"].inputs["spec"] == {"hard": {"cpu": "20"}}
 
 
+@pytest.mark.parametrize(
+    ("guaranteed", "want"),
+    [
+        ({"cpu": "2"}, '["condition=Ready", "condition=GuaranteeGranted"]'),
+        ({}, "condition=Ready"),
+    ],
+    ids=["some", "none"],
+)
+def test_a_guarantee_is_awaited_once_it_is_known_to_be_one(guaranteed, want):
+    ran = run(tree(lambda: {"hard": {"cpu": "5"}, "guaranteed": later(guaranteed)}))
+    assert ran["lab-org.quota"].metadata["annotations"]["pulumi.com/waitFor"] == want
+
+
 def test_labels_and_annotations_can_be_outputs():
     def program():
         node = {

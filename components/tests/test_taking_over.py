@@ -98,6 +98,13 @@ def test_afterwards_its_fields_are_the_programs_whoever_named_them_before():
     assert quota.metadata["annotations"]["pulumi.com/patchForce"] == "true"
 
 
+def test_a_guarantee_that_has_waited_for_room_does_not_stop_its_new_owner():
+    tree = {"org": {"hard": {"cpu": "20"}, "guaranteed": {"cpu": "5"}}}
+    ran = run(lambda: QuotaTree("lab", {"tree": tree, "take_over": ["org"]}))
+    wait = ran["lab-org.quota"].metadata["annotations"]["pulumi.com/waitFor"]
+    assert wait == "condition=Ready"
+
+
 def test_what_is_not_listed_is_made_as_ever():
     ran = run(program(take_over=["org"]), live=LIVE)
     assert ran["lab-team"].request.importId == ""

@@ -134,8 +134,13 @@ def test_a_treequota_is_awaited_by_its_condition():
     assert quota.metadata == {
         "name": "quota",
         "namespace": "vision",
-        "annotations": {"pulumi.com/waitFor": "condition=Ready"},
+        "annotations": {"pulumi.com/waitFor": '["condition=Ready", "condition=GuaranteeGranted"]'},
     }
+
+
+def test_without_a_guarantee_none_is_awaited():
+    wait = made()["lab-ai-pipeline.quota"].metadata["annotations"]["pulumi.com/waitFor"]
+    assert wait == "condition=Ready"
 
 
 def test_scoped_quotas_keep_their_names():

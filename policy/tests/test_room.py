@@ -188,8 +188,55 @@ def test_a_move_that_does_not_fit_is_told(tmp_path):
 
 
 def test_a_circle_of_parents_is_told():
-    told = check(RULE, namespace("a", "b"), namespace("b", "a"))
-    assert told.violations
+    told = check(RULE, namespace("a", "c"), namespace("b", "a"), namespace("c", "b"))
+    assert list(told.violations) == ["a", "b", "c"]
+    assert "namespace a is below itself: a > b > c > a; give one" in told.violations["a"][0]
+
+
+# -- guarantees -------------------------------------------------------------------------------
+
+
+def guarantee(space, **guaranteed):
+    token, name, props = tree_quota(space)
+    return (token, name, {**props, "spec": {"guaranteed": guaranteed}})
+
+
+def test_a_guarantee_for_which_another_component_has_no_room_is_told():
+    told = check(RULE, *ORG, guarantee("etl", cpu="11"))
+    assert list(told.violations) == ["etl-quota"]
+    assert "the guarantee of namespace etl would wait: org has no room for it" in told.one()
+    assert "cpu: needs 11 more, org has 10 of 10 left" in told.one()
+    assert "lower it, free that much below org, or raise org" in told.one()
+    assert check(RULE, *ORG, guarantee("etl", cpu="10")).is_clean
+
+
+def test_guarantees_together_are_held_against_what_is_above_them():
+    web = namespace("web", "org")
+    told = check(RULE, *ORG, web, guarantee("etl", cpu="6"), guarantee("web", cpu="5"))
+    assert "cpu: needs 5 more, org has 4 of 10 left" in told.one()
+
+
+def test_a_guarantee_finds_the_room_that_the_cluster_has_left(tmp_path):
+    used = {"cpu": "4"}
+    org = node("org", hard={"cpu": "10"}, used=used, held={"cpu": "0"})
+    etl, web = node("etl", "org", used={"cpu": "0"}), node("web", "org", used=used)
+    where = state(tmp_path, org, etl, web)
+    assert check(RULE, guarantee("etl", cpu="6"), state=where).is_clean
+    told = check(RULE, guarantee("etl", cpu="7"), state=where)
+    assert "cpu: needs 7 more, org has 6 of 10 left" in told.one()
+
+
+def test_a_guarantee_under_a_parent_that_nobody_shows_is_no_pass():
+    told = check(RULE, namespace("etl", "org"), guarantee("etl", cpu="1"))
+    assert told.violations == {}
+    assert "whether it fits above org cannot be told" in told.unknown
+
+
+def test_a_guarantee_of_what_is_limited_for_the_first_time_is_no_pass(tmp_path):
+    where = state(tmp_path, node("org"), node("web", "org"), node("etl", "org"))
+    told = check(RULE, tree_quota("org", cpu="10"), guarantee("etl", cpu="1"), state=where)
+    assert told.violations == {}
+    assert "cpu would be limited for the first time" in told.unknown
 
 
 # -- plain ResourceQuotas ---------------------------------------------------------------------

@@ -76,9 +76,10 @@ def workshop(
 ) -> Iterator[Workshop]:
     """Stacks of this test's own; what a failed test leaves in the cluster is destroyed."""
     monkeypatch.setenv("KUBECONFIG", str(sandbox.kubeconfig))
-    for key, value in engine.environment(tmp_path / "state", os.environ).items():
+    state = tmp_path / "state"
+    for key, value in engine.environment(state, os.environ).items():
         monkeypatch.setenv(key, value)
-    workshop = Workshop(tmp_path / "programs")
+    workshop = Workshop(tmp_path / "programs", backend=state / "backend")
     try:
         yield workshop
     finally:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from functools import partial
@@ -123,7 +123,10 @@ class Ground:
 
 
 class Census:
-    """How many pods live in each namespace, at every instant that the API server's watch shows."""
+    """How many pods live in each namespace, at every instant that the API server's watch shows.
+
+    `gaps` are the times that the watch broke and pods were listed again: nobody saw those moments.
+    """
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
@@ -131,6 +134,7 @@ class Census:
         self._watching: Future[None] | None = None
         self.now: Counter[str] = Counter()
         self.peak: Counter[str] = Counter()
+        self.gaps = -1  # The first list is none.
 
     def __enter__(self) -> Self:
         self._watching = self._ground.begin(self._watch())
@@ -152,6 +156,7 @@ class Census:
             async for change in changes:
                 match change:
                     case Listed(items=items):
+                        self.gaps += 1
                         living = dict(map(_identity, items))
                     case Changed(object=found):
                         living.update([_identity(found)])
@@ -166,12 +171,15 @@ class Census:
 
 
 class Kubelet:
-    """Ends each pod some time after it was seen: there are no nodes here that would run it."""
+    """Ends each pod some time after it was seen: there are no nodes here that would run it.
 
-    def __init__(self, ground: Ground, *, seconds: float, ends: str = "Succeeded") -> None:
+    Those in the namespaces `fails` fail, all others succeed.
+    """
+
+    def __init__(self, ground: Ground, *, seconds: float, fails: Collection[str] = ()) -> None:
         self._ground = ground
         self._seconds = seconds
-        self._ends = ends
+        self._fails = fails
         self._working: Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -200,7 +208,8 @@ class Kubelet:
             await asyncio.sleep(0.1)
 
     async def _end(self, name: str, namespace: str) -> None:
-        body = {"status": {"phase": self._ends}}
+        phase = "Failed" if namespace in self._fails else "Succeeded"
+        body = {"status": {"phase": phase}}
         with suppress(refusal.RefusedError):  # It was deleted meanwhile.
             await self._ground.client.patch(
                 paths.PODS, name, body=body, namespace=namespace, subresource="status"

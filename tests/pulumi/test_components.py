@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 from tests.pulumi.ground import Census, Ground
+from tests.pulumi.soak import SOAK
 from tests.pulumi.workshop import PROGRAMS, Stack, Workshop
 
 from quotatree.cluster import paths
@@ -15,7 +15,8 @@ pytestmark = pytest.mark.pulumi
 
 TREE = PROGRAMS / "team"
 CHAIN = PROGRAMS / "chain"
-RUNS = range(20 if os.environ.get("QUOTATREE_SOAK") else 2)
+RUNS = range(20 if SOAK else 1)
+DEPTH = 4 if SOAK else 2
 
 
 def spaces(prefix: str) -> list[str]:
@@ -81,8 +82,9 @@ def test_a_deep_tree_without_limits_of_its_own_goes_at_the_first_try(
 ) -> None:
     """The cluster refuses to delete a parent; a count of children that lags must not stop this."""
     prefix = f"deep{run}"
-    stack = workshop.stack(CHAIN, config={"prefix": prefix})
-    assert stack.up()["create"] == 12  # 9 namespaces, a TreeQuota, the component and the stack
+    stack = workshop.stack(CHAIN, config={"prefix": prefix, "depth": str(DEPTH)})
+    # The root, two namespaces a level, a TreeQuota, the component and the stack.
+    assert stack.up()["create"] == 1 + 2 * DEPTH + 3
     stack.destroy()
     assert stack.resources == []
     left = [it["metadata"]["name"] for it in ground.list(paths.NAMESPACES)]
@@ -104,6 +106,7 @@ def test_what_the_controller_writes_is_never_the_programs_affair(
     assert "calm-vision.tree.quotatree.dev/depth" in labels(ground)
     (quota,) = ground.list(paths.TREE_QUOTAS, "calm-org")
     assert quota["status"]["hard"] == {"cpu": "50", "pods": "30"}
+    workshop.leave(stack)
 
 
 def labels(ground: Ground) -> dict[str, str]:
@@ -115,11 +118,11 @@ def test_a_tree_goes_on_after_the_engine_was_killed(workshop: Workshop, ground: 
     stack = workshop.stack(TREE, config={"prefix": "cut"})
     workshop.kill(stack.start("up"), when=lambda: ground.exists("cut-vision"))
     stack.automation.cancel()
-    stack.run("up")
+    stack.up()
     is_whole(stack, ground, "cut")
     workshop.kill(stack.start("destroy"), when=lambda: not ground.exists("cut-pipeline"))
     stack.automation.cancel()
-    stack.run("destroy")
+    stack.destroy()
     is_gone(stack, ground, "cut")
 
 
@@ -130,6 +133,17 @@ def test_a_pipeline_is_limited_before_its_first_pod(workshop: Workshop, ground: 
     with Census(ground) as census:
         stack.up()
         ground.until(lambda: census.now["pipeline-burst"] == 15, "15 pods live")
+        is_kept_while_it_has_children(stack, ground)
         stack.destroy()
-        assert census.peak["pipeline-burst"] == 15
+        assert (census.peak["pipeline-burst"], census.gaps) == (15, 0)
     assert not ground.exists("pipeline-burst")
+
+
+def is_kept_while_it_has_children(stack: Stack, ground: Ground) -> None:
+    """Somebody else has put a namespace below this one."""
+    ground.plant({"pipeline-child": ("pipeline-burst", {})})
+    (said,) = stack.errors("destroy")
+    assert "pipeline-namespace" in said
+    assert "namespace pipeline-burst has 1 namespaces under it" in said
+    assert ground.exists("pipeline-burst")
+    ground.begin(ground.client.delete(paths.NAMESPACES, "pipeline-child")).result()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.pulumi.ground import Ground, claim, pod
+from tests.pulumi.soak import SOAK
 from tests.pulumi.workshop import EXAMPLES, Stack, Workshop
 
 from quotatree.cluster import paths
@@ -41,20 +42,29 @@ def unchanged(text: str) -> str:
 def team(ground: Ground) -> str:
     """A team with 34 CPUs, of which a sibling pipeline holds 12."""
     ground.plant({TEAM: ("", {"cpu": "34", "memory": "400Gi"}), SIBLING: (TEAM, {})})
-    assert ground.create(pod("busy", cpu="12", memory="1Gi"), SIBLING) == ""
+    if not ground.list(paths.PODS, SIBLING):
+        assert ground.create(pod("busy", cpu="12", memory="1Gi"), SIBLING) == ""
     return TEAM
 
 
-def lives(stack: Stack, ground: Ground, *, namespace: str, check: Callable[[], None]) -> None:
-    """Preview, up, both outputs, `check`, refresh, unchanged up, destroy."""
-    assert stack.preview() == {"create": 3}
-    assert not ground.exists(namespace)
+def lives(
+    stack: Stack, ground: Ground, *, namespace: str, check: Callable[[], None], in_a_tree: bool
+) -> None:
+    """Preview, up, both outputs, `check`, unchanged up, refresh, unchanged up, destroy.
+
+    In short form a tree has no preview, and an unchanged up after the refresh only.
+    """
+    if SOAK or not in_a_tree:
+        assert stack.preview() == {"create": 3}
+        assert not ground.exists(namespace)
     assert stack.up() == {"create": 3}
     assert stack.outputs == {"ai_namespace": namespace, "ai_resource_quota": "ai-quota"}
     check()
-    assert stack.up() == {"same": 3}
+    if SOAK or not in_a_tree:
+        assert stack.up() == {"same": 3}
     stack.refresh()
-    assert stack.up() == {"same": 3}
+    if SOAK or in_a_tree:
+        assert stack.up() == {"same": 3}
     assert stack.destroy() == {"delete": 3}
     assert stack.resources == []
     assert not ground.exists(namespace)
@@ -74,7 +84,7 @@ def test_the_seed_program_limits_its_namespace(workshop: Workshop, ground: Groun
         assert ground.create(pod("whole", cpu="20", memory="100Gi"), PIPELINE) == ""
         assert "limited: cpu=20" in ground.create(pod("one", cpu="1m", memory="0"), PIPELINE)
 
-    lives(workshop.stack(SEED), ground, namespace=PIPELINE, check=check)
+    lives(workshop.stack(SEED), ground, namespace=PIPELINE, check=check, in_a_tree=False)
 
 
 def test_the_seed_program_in_a_tree_is_held_by_both_levels(
@@ -92,7 +102,7 @@ def test_the_seed_program_in_a_tree_is_held_by_both_levels(
         assert team in above or "exceeded quota: quotatree, requested: cpu=4" in above
 
     stack = workshop.stack(SEED, edit=one_label)
-    lives(stack, ground, namespace=PIPELINE, check=check)
+    lives(stack, ground, namespace=PIPELINE, check=check, in_a_tree=True)
     ground.until(lambda: used_by(ground, team) == "17", "the team gets its room back")
 
 
@@ -146,7 +156,8 @@ def test_the_full_program_limits_storage_counts_and_gpus(
     assert stack.up() == {"create": 3}
     assert stack.outputs == {"ai_namespace": FULL_PIPELINE, "ai_resource_quota": "ai-quota"}
     refuses_each(ground)
-    assert stack.up() == {"same": 3}
+    if SOAK:
+        assert stack.up() == {"same": 3}
     assert stack.destroy() == {"delete": 3}
     assert not ground.exists(FULL_PIPELINE)
 
@@ -164,9 +175,9 @@ def test_the_example_of_a_tree_lives_and_goes(workshop: Workshop, ground: Ground
     }
     assert ground.create(pod("says-nothing"), PIPELINE) == ""
     assert "exceeded quota: " in ground.create(pod("big", cpu="21"), PIPELINE)
-    assert set(stack.up()) == {"same", "read"}
-    stack.refresh()
-    assert set(stack.up()) == {"same", "read"}
+    if SOAK:  # In short form test_components.py shows it, on a tree like this one.
+        stack.refresh()
+        assert set(stack.up()) == {"same", "read"}
     stack.destroy()
     assert stack.resources == []
     names = ("research", "vision", "language", PIPELINE)

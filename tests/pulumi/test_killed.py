@@ -1,23 +1,22 @@
 """The engine is killed in the middle of an operation: the next run ends right.
 
 A killed engine leaves its lock in a file backend, as in any other; `pulumi cancel` takes it away.
+In short form test_components.py shows the same with a tree.
 """
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from tests.pulumi.ground import Ground
+from tests.pulumi.soak import only_in_soak
 from tests.pulumi.workshop import EXAMPLES, Stack, Workshop
 
 from quotatree.cluster import paths
 
-pytestmark = pytest.mark.pulumi
+pytestmark = [pytest.mark.pulumi, only_in_soak]
 
 SEED = EXAMPLES / "namespace-quota"
 NAMESPACE = "ai-pipeline"
-SOAK = pytest.mark.skipif(not os.environ.get("QUOTATREE_SOAK"), reason="only in `make soak`")
 
 
 def has_quota(ground: Ground) -> bool:
@@ -36,7 +35,7 @@ def is_whole(stack: Stack, ground: Ground) -> None:
     assert quota["status"]["hard"] == {"cpu": "20", "memory": "100Gi"}
 
 
-@pytest.mark.parametrize("moment", ["namespace", pytest.param("quota", marks=SOAK)])
+@pytest.mark.parametrize("moment", ["namespace", "quota"])
 def test_up_goes_on_after_the_engine_was_killed(
     workshop: Workshop, ground: Ground, *, moment: str
 ) -> None:
@@ -44,15 +43,15 @@ def test_up_goes_on_after_the_engine_was_killed(
     seen = {"namespace": lambda: ground.exists(NAMESPACE), "quota": lambda: has_quota(ground)}
     workshop.kill(stack.start("up"), when=seen[moment])
     stack.automation.cancel()
-    stack.run("up")
+    stack.up()
     is_whole(stack, ground)
     assert stack.up() == {"same": 3}
-    stack.run("destroy")
+    stack.destroy()
     assert stack.resources == []
     assert not ground.exists(NAMESPACE)
 
 
-@pytest.mark.parametrize("moment", ["quota", pytest.param("namespace", marks=SOAK)])
+@pytest.mark.parametrize("moment", ["quota", "namespace"])
 def test_destroy_goes_on_after_the_engine_was_killed(
     workshop: Workshop, ground: Ground, *, moment: str
 ) -> None:
@@ -61,6 +60,6 @@ def test_destroy_goes_on_after_the_engine_was_killed(
     seen = {"quota": lambda: not has_quota(ground), "namespace": lambda: going(ground)}
     workshop.kill(stack.start("destroy"), when=seen[moment])
     stack.automation.cancel()
-    stack.run("destroy")
+    stack.destroy()
     assert stack.resources == []
     assert not ground.exists(NAMESPACE)

@@ -1,7 +1,8 @@
-"""The example of the Automation API: pipelines that bring their own namespaces, two at once."""
+"""The example of the Automation API: pipelines that bring their own namespaces, several at once."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -24,39 +25,29 @@ def begin(name: str, directory: Path, *more: str) -> subprocess.Popen[str]:
     )
 
 
-def test_two_pipelines_at_once_share_their_team_and_leave_nothing_behind(
+def test_pipelines_at_once_share_their_team_and_leave_nothing_behind_failed_ones_too(
     workshop: Workshop, ground: Ground, *, tmp_path: Path
 ) -> None:
-    ground.plant({TEAM: ("", {"cpu": "12", "pods": "9"})})
+    ground.plant({TEAM: ("", {"cpu": "16", "pods": "12"})})
     runs = ("resnet-1", "resnet-2")
-    with Census(ground) as census, Kubelet(ground, seconds=0.5):
-        running = [begin(name, tmp_path, "--shards", "2") for name in runs]
-        said = {process.args[5]: process.communicate()[0] for process in running}
-    for name, process in zip(runs, running, strict=True):
+    with Census(ground) as census, Kubelet(ground, seconds=0.5, fails=("doomed-run",)):
+        doomed = begin("doomed-run", tmp_path, "--retries", "0")
+        running = {name: begin(name, tmp_path, "--shards", "2") for name in runs}
+        said = {name: process.communicate()[0] for name, process in running.items()}
+        told = doomed.communicate()[0]
+    for name, process in running.items():
         assert process.returncode == 0, said[name]
         assert f"{name}: done in" in said[name]
         assert census.peak[name] >= 2
-        assert not ground.exists(name)
-    stacks = subprocess.run(
-        ["pulumi", "stack", "ls", "--all", "--json"],
-        check=True,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-    )
-    assert "resnet" not in stacks.stdout
+    assert doomed.returncode == 1, told
+    assert "doomed-run: failed" in told
+    assert "Traceback" not in told
+    assert [name for name in (*runs, "doomed-run") if ground.exists(name)] == []
+    assert left() == []
 
 
-def test_a_pipeline_that_fails_is_taken_away_too(
-    workshop: Workshop, ground: Ground, *, tmp_path: Path
-) -> None:
-    ground.plant({TEAM: ("", {"cpu": "12", "pods": "9"})})
-    with (
-        Kubelet(ground, seconds=0.2, ends="Failed"),
-        begin("doomed-run", tmp_path, "--retries", "0") as process,
-    ):
-        said = process.communicate()[0]
-    assert process.returncode == 1, said
-    assert "doomed-run: failed" in said
-    assert "Traceback" not in said
-    assert not ground.exists("doomed-run")
+def left() -> list[str]:
+    """The stacks that are still there."""
+    argv = ["pulumi", "stack", "ls", "--all", "--json"]
+    done = subprocess.run(argv, check=True, env=os.environ, capture_output=True, text=True)
+    return [stack["name"] for stack in json.loads(done.stdout)]

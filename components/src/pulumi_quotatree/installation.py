@@ -185,7 +185,7 @@ def _manifests(given: Mapping[str, Any], *, title: str) -> list[Manifest]:
     outputs = {}
     for key, stand_in in (("image", _IMAGE), ("ca_bundle", _BUNDLE)):
         if values.is_later(given.get(key)):
-            outputs[stand_in] = pulumi.Output.from_input(given[key])
+            outputs[stand_in] = _later_text(given[key], key, title=title)
             given = {**given, key: stand_in}
     settings = _settings(given, title=title)
     found = [_awaited(manifest, settings) for manifest in install.installation(settings)]
@@ -243,6 +243,17 @@ def _settings(given: Mapping[str, Any], *, title: str) -> InstallSettings:
         raise
     except InputError as error:
         raise plan.refuse(title, "", str(error)) from error
+
+
+def _later_text(value: pulumi.Input[str], name: str, *, title: str) -> pulumi.Output[str]:
+    """Return an Output that turns out to be a text, or ends the program."""
+
+    def check(found: object) -> str:
+        if not isinstance(found, str) or not found:
+            raise plan.refuse(title, name, f"must be a text, is {findings.kind_of(found)}")
+        return found
+
+    return pulumi.Output.from_input(value).apply(check)
 
 
 def _text(given: Mapping[str, Any], name: str, *, title: str) -> str | None:

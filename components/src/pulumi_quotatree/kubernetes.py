@@ -5,6 +5,7 @@ and in anybody's transforms. They are registered here directly, because loading 
 classes costs each preview about a second.
 """
 
+import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final
@@ -23,6 +24,9 @@ PATCH_FORCE: Final = "pulumi.com/patchForce"
 
 READY: Final = "condition=Ready"
 """The provider compares observedGeneration too, so an old answer does not count."""
+
+GRANTED: Final = "condition=GuaranteeGranted"
+"""On a TreeQuota with a guarantee: `Ready` says nothing of it."""
 
 ENFORCED: Final = f"jsonpath={{.metadata.labels['{names.LABEL_ENFORCED}']}}=true"
 """On a Namespace that has limits from above only."""
@@ -117,8 +121,22 @@ def installed(
 def tree_quota(
     quota: Quota, spec: pulumi.Input[Mapping[str, Any]], *, forced: bool = False
 ) -> dict[str, Any]:
-    """Return a TreeQuota that counts as made when the controller holds everybody to it."""
+    """Return a TreeQuota that counts as made when the controller holds everybody to it.
+
+    To its guarantee too; but one that stood already, and is taken over by force, may go on waiting.
+    """
     manifest = quotas.to_dict(quota)
+    wait: pulumi.Input[str]
+    if forced:
+        wait = READY
+    elif isinstance(spec, Mapping):
+        wait = _wait(spec)
+    else:
+        wait = pulumi.Output.all(spec).apply(lambda known: _wait(known[0]))
     force = {PATCH_FORCE: "true"} if forced else {}
-    manifest["metadata"]["annotations"] = {WAIT_FOR: READY, **force}
+    manifest["metadata"]["annotations"] = {WAIT_FOR: wait, **force}
     return {**manifest, "spec": spec}
+
+
+def _wait(spec: Mapping[str, Any]) -> str:
+    return json.dumps([READY, GRANTED]) if spec.get("guaranteed") else READY

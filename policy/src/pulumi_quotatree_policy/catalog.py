@@ -69,7 +69,7 @@ RULES: Final = (
         name="tree-room",
         description="Everything that the program plans fits into the tree.",
         level=MANDATORY,
-        remedy="Lower replicas or requests, or raise the limit of the level that is named.",
+        remedy="Lower replicas, requests or the guarantee, or raise the limit that is named.",
         properties=(*_COMMON, *_ON_STATE),
         judge=room.judge,
     ),

@@ -37,6 +37,14 @@ class Forecast:
     unmeasured: Mapping[AccountKey, tuple[ResourceName, ...]] = field(default_factory=dict)
     refused: tuple[Refused, ...] = ()
     strangers: frozenset[Namespace] = frozenset()
+    wanted: Mapping[Namespace, Namespace | None] = field(default_factory=dict)
+
+    def circle(self, name: Namespace) -> tuple[Namespace, ...]:
+        """Return the way down from a namespace to itself, empty where there is none."""
+        way = [name]
+        while (parent := self.wanted.get(way[-1])) is not None and parent not in way:
+            way.append(parent)
+        return (name, *reversed(way)) if parent == name else ()
 
     def path(self, name: Namespace) -> tuple[Namespace, ...]:
         """Return the namespace and its ancestors, the root last."""
@@ -100,6 +108,7 @@ def make(plan: Plan, state: TreeState | None) -> Forecast:
         unmeasured=outcome.unmeasured,
         refused=outcome.refused,
         strangers=strangers | (_unseen(plan, wanted) if state is None else frozenset()),
+        wanted=wanted,
     )
 
 

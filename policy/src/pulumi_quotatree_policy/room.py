@@ -61,6 +61,7 @@ def judge(question: Question) -> Iterator[Finding]:
     cast = forecast.make(question.plan, question.state)
     yield from _not_known(question)
     yield from _misplaced(question, cast)
+    yield from _promised(question, cast)
     by_namespace: dict[Namespace, list[_Load]] = {}
     for it, found in question.plan.workloads():
         if not question.concerns(it):
@@ -88,21 +89,28 @@ def _tree(name: Namespace, loads: Sequence[_Load], cast: Forecast) -> Iterator[F
         limits = whatif.obstacles(cast.world, (name, scopes), growth)
         if not limits:
             whatif.hold(cast.world, (name, scopes), growth)
-            yield from _unmeasured(name, loads, cast.uncounted(name, scopes, growth), scopes=scopes)
+            uncounted = cast.uncounted(name, scopes, growth)
+            yield from _unmeasured(name, loads[0].planned.urn, uncounted, scopes=scopes)
             continue
         resource = str(explain.nearest(limits)[0].resource)
         message = f"{explain.exceeded(name, limits)}{_scoped(scopes)}"
         yield _beyond(message, loads, scopes, resource=resource)
+    if any(load.workload.pods for load in loads):
+        yield from _unseen(name, loads[0].planned.urn, cast)
+
+
+def _unseen(name: Namespace, urn: str, cast: Forecast) -> Iterator[Finding]:
+    """Yield that a namespace lies under one of which nothing is known."""
     stranger = cast.stranger_above(name)
-    if stranger is not None and any(load.workload.pods for load in loads):
+    if stranger is not None:
         what = f"namespace {stranger} is neither in this program nor in a state; configure `state`"
         message = f"namespace {name}: whether it fits above {stranger} cannot be told: {what}"
-        yield Finding(urn=loads[0].planned.urn, message=message, unknown=True)
+        yield Finding(urn=urn, message=message, unknown=True)
 
 
 def _unmeasured(
     name: Namespace,
-    loads: Sequence[_Load],
+    urn: str,
     uncounted: Mapping[Namespace, Sequence[str]],
     *,
     scopes: ScopeSet,
@@ -117,7 +125,7 @@ def _unmeasured(
             f"{_scoped(scopes)} would be limited for the first time, and the state does not say "
             f"what {', '.join(others[:_SHOWN])}{more} use of it; `quotatree plan` counts it"
         )
-        yield Finding(urn=loads[0].planned.urn, message=message, unknown=True)
+        yield Finding(urn=urn, message=message, unknown=True)
 
 
 def _growth(loads: Sequence[_Load], scopes: ScopeSet, *, used: Mapping[str, int]) -> dict[str, int]:
@@ -149,7 +157,44 @@ def _misplaced(question: Question, cast: Forecast) -> Iterator[Finding]:
     said = question.plan.named_namespaces()
     for refused in cast.refused:
         urn = said[refused.namespace][0].urn if refused.namespace in said else ""
-        yield Finding(urn=urn, message=refused.reason)
+        circle = cast.circle(refused.namespace)
+        yield Finding(urn=urn, message=_circular(circle) if circle else refused.reason)
+
+
+def _circular(circle: Sequence[Namespace]) -> str:
+    return (
+        f"namespace {circle[0]} is below itself: {' > '.join(circle)}; give one of them another "
+        "parent, or none"
+    )
+
+
+# -- guarantees -------------------------------------------------------------------------------
+
+
+def _promised(question: Question, cast: Forecast) -> Iterator[Finding]:
+    """Yield the guarantees of the program that would wait for room, and those of which none knows.
+
+    A component sees its own tree only; here those of all components and of the cluster meet.
+    """
+    for it in question.plan.tree_quotas():
+        if it.namespace is None or not question.concerns(it):
+            continue
+        quota = quotas.parse(it.obj)
+        if not quota.guaranteed:
+            continue
+        limits = cast.world.limits.obstacles(it.namespace, quota.scopes)
+        if limits:
+            where = explain.nearest(limits)[0].ancestor
+            message = (
+                f"the guarantee of namespace {it.namespace}{_scoped(quota.scopes)} would wait: "
+                f"{explain.guarantee_pending(limits)}; lower it, free that much below {where}, or "
+                f"raise {where}"
+            )
+            yield Finding(urn=it.urn, message=message)
+            continue
+        uncounted = cast.uncounted(it.namespace, quota.scopes, tuple(quota.guaranteed))
+        yield from _unmeasured(it.namespace, it.urn, uncounted, scopes=quota.scopes)
+        yield from _unseen(it.namespace, it.urn, cast)
 
 
 # -- plain quotas -----------------------------------------------------------------------------

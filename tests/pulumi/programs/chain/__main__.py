@@ -4,8 +4,9 @@ import pulumi
 
 import pulumi_quotatree as quotatree
 
-prefix = pulumi.Config().require("prefix")
+config = pulumi.Config()
+prefix = config.require("prefix")
 chain: quotatree.NodeArgs = {}
-for depth in range(4, 0, -1):
+for depth in range(config.require_int("depth"), 0, -1):
     chain = {"children": {f"{prefix}-{depth}": chain, f"{prefix}-{depth}-leaf": {}}}
 quotatree.QuotaTree("tree", {"tree": {f"{prefix}-0": {"hard": {"pods": "9"}, **chain}}})

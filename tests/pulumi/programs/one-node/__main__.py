@@ -6,10 +6,17 @@ import pulumi_quotatree as quotatree
 
 config = pulumi.Config()
 name = config.require("namespace")
+parent = config.get("parent")
+guaranteed = config.get("guaranteed")
+node: quotatree.ListedNodeArgs = {"namespace": name, "hard": {"pods": "5"}}
+if guaranteed:
+    node["guaranteed"] = {"pods": guaranteed}
 quotatree.QuotaTree(
     "tree",
     {
-        "tree": {name: {"hard": {"pods": "5"}}},
+        "nodes": [node],
         "adopt": [name] if config.get_bool("adopt") else [],
+        "timeout_seconds": config.get_int("timeout") or 120,
+        **({"parent": parent} if parent else {}),
     },
 )

@@ -12,6 +12,7 @@ pipeline = quotatree.PipelineNamespace(
         "namespace": config.require("namespace"),
         "parent": config.require("parent"),
         "hard": {"pods": config.require("pods")},
+        "deny_network": True,
     },
 )
 kubernetes.batch.v1.Job(
