@@ -51,6 +51,7 @@ def start_in_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
         *("--webhook-url", state.webhook_url),
         *("--webhook-host", "127.0.0.1"),
         *("--webhook-port", str(state.ports.webhook)),
+        *("--address", "127.0.0.1"),
     ]
     with progress.step("starting quotatree"):
         started = sandbox.start_quotatree(state, command, {})

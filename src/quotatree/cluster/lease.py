@@ -27,6 +27,7 @@ from typing import Any, Final
 from quotatree.cluster import client as clients
 from quotatree.cluster import paths
 from quotatree.errors import ClusterError
+from quotatree.model import names
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Term:
     """What a Lease says. `duration` is in seconds; `version` its resourceVersion as text.
 
     `renewed` is compared for equality only, since it is a time of another machine's clock.
+    `address` is where the holder's webhook is reached by other replicas, empty when it is not.
     """
 
     holder: str
@@ -50,6 +52,7 @@ class Term:
     epoch: int
     renewed: str
     version: str
+    address: str = ""
 
     def same_renewal(self, other: Term | None) -> bool:
         """Whether nobody renewed or took the lease between the two looks at it."""
@@ -60,12 +63,14 @@ class Term:
 def term(lease: dict[str, Any]) -> Term:
     """Read a Lease; what is absent is as if nobody had ever held it."""
     spec = lease.get("spec") or {}
+    annotations = lease["metadata"].get("annotations") or {}
     return Term(
         holder=spec.get("holderIdentity") or "",
         duration=float(spec.get("leaseDurationSeconds") or 0),
         epoch=int(spec.get("leaseTransitions") or 0),
         renewed=spec.get("renewTime") or "",
         version=lease["metadata"]["resourceVersion"],
+        address=annotations.get(names.ANNOTATION_ADDRESS) or "",
     )
 
 
@@ -82,7 +87,8 @@ class LeaseElector:
     """One candidate for one Lease.
 
     `duration` is in seconds. `clock` is monotonic, `wall` gives Unix seconds for people who read
-    the Lease. `lost` is set when the lease is not ours any more; `epoch` is then None.
+    the Lease. `address` is written beside our name, for replicas that do not lead. `lost` is set
+    when the lease is not ours any more; `epoch` is then None.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class LeaseElector:
         namespace: str,
         name: str,
         identity: str,
+        address: str = "",
         duration: float = DURATION,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -102,6 +109,7 @@ class LeaseElector:
         self._namespace = namespace
         self._name = name
         self._identity = identity
+        self._address = address
         self._duration = duration
         self._clock = clock
         self._wall = wall
@@ -112,6 +120,7 @@ class LeaseElector:
         self._renewed_at = 0.0
         self._acquired = ""
         self._epoch: int | None = None
+        self._nudge = asyncio.Event()
         self.lost = asyncio.Event()
 
     @property
@@ -123,6 +132,31 @@ class LeaseElector:
     def holder(self) -> str:
         """Who held the lease when it was last looked at, empty when nobody did."""
         return self._seen.holder if self._seen else ""
+
+    @property
+    def leader(self) -> Term | None:
+        """What another one wrote who holds the lease by our own observation, None when none does.
+
+        Whoever died is the leader until his lease is over.
+        """
+        seen = self._seen
+        if seen is None or seen.holder in ("", self._identity) or not self._unexpired(seen):
+            return None
+        return seen
+
+    def notice(self, lease: dict[str, Any]) -> None:
+        """Take in a state of the Lease that a watch showed: it may be taken, or lost, at once."""
+        found = term(lease)
+        if self._seen is not None and int(found.version) <= int(self._seen.version):
+            return
+        if self._epoch is None:
+            self._observe(found)
+            if not found.holder:
+                self._nudge.set()
+        elif (found.holder, found.epoch) != (self._identity, self._epoch):
+            self._observe(found)
+            self._lose(f"{found.holder or 'nobody'} holds it, epoch {found.epoch}")
+            self._nudge.set()
 
     async def acquire(self, *, above: int = 0) -> int:
         """Wait until the lease is ours and return the new epoch, which is greater than `above`.
@@ -138,7 +172,7 @@ class LeaseElector:
                     return self._epoch
             except ClusterError as error:
                 log.warning("lease %s/%s: %s", self._namespace, self._name, error)
-            await self._sleep(self._period())
+            await self._pause()
 
     async def renew(self) -> None:
         """Keep the lease; return when it is lost, with `lost` set.
@@ -146,7 +180,9 @@ class LeaseElector:
         It gives up at two thirds of the duration, when nobody else may have taken it yet.
         """
         while self._epoch is not None:
-            await self._sleep(self._period())
+            await self._pause()
+            if self._epoch is None:
+                return
             left = self._renewed_at + self._duration * DEADLINE_SHARE - self._clock()
             # A process that stood still for long does not ask first whether it was noticed.
             if left <= 0:
@@ -251,9 +287,27 @@ class LeaseElector:
         self._epoch = None
         self.lost.set()
 
-    def _period(self) -> float:
-        """Return seconds to the next attempt, spread so that candidates do not collide."""
-        return self._duration * PERIOD_SHARE * (0.75 + 0.5 * self._chance())
+    def _unexpired(self, seen: Term) -> bool:
+        return self._clock() - self._seen_at < seen.duration
+
+    async def _pause(self) -> None:
+        """Sleep until the next attempt, at the latest until the other's lease is over, or nudged.
+
+        Spread so that candidates do not collide.
+        """
+        seconds = self._duration * PERIOD_SHARE * (0.75 + 0.5 * self._chance())
+        if self.leader is not None:
+            seconds = min(seconds, self.leader.duration - (self._clock() - self._seen_at))
+        self._nudge.clear()
+        waits = [
+            asyncio.ensure_future(self._sleep(seconds)),
+            asyncio.ensure_future(self._nudge.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _body(
         self,
@@ -267,7 +321,9 @@ class LeaseElector:
         stamp = datetime.fromtimestamp(self._wall(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         if new:
             self._acquired = stamp
-        metadata = {"name": self._name, "namespace": self._namespace}
+        metadata: dict[str, Any] = {"name": self._name, "namespace": self._namespace}
+        if holder and self._address:
+            metadata["annotations"] = {names.ANNOTATION_ADDRESS: self._address}
         return {
             "apiVersion": paths.LEASES.api_version,
             "kind": paths.LEASES.kind,
