@@ -1,12 +1,15 @@
 """AdmissionReviews as the API server sends them, and a server in this process to send them to."""
 
+import asyncio
 import copy
 import io
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 import orjson
 from aiohttp import test_utils
 
@@ -19,6 +22,8 @@ from quotatree.model.observed import ManagedQuota
 from quotatree.model.verdict import Limit
 from quotatree.testing import words
 from quotatree.webhook import server
+from quotatree.webhook.acceptor import Acceptor
+from quotatree.webhook.answers import Answers, Counter
 from quotatree.webhook.desk import Desk
 
 Document = dict[str, Any]
@@ -118,6 +123,36 @@ class Office:
         }
 
 
+@dataclass(frozen=True)
+class Replica:
+    """An acceptor with its decider, both in this process, and the socket between them."""
+
+    answers: Answers
+    counter: Counter
+    acceptor: Acceptor
+
+    def lead(self) -> None:
+        self.counter.tell(here=True, leader="")
+
+
+@asynccontextmanager
+async def replica(session: aiohttp.ClientSession) -> AsyncIterator[Replica]:
+    """Connect an acceptor with a decider that has no desk yet."""
+    ours, theirs = socket.socketpair()
+    answers = Answers()
+    own_reader, own_writer = await asyncio.open_connection(sock=ours)
+    counter = Counter(answers, own_reader, own_writer)
+    acceptor = Acceptor(*await asyncio.open_connection(sock=theirs), session=session)
+    serving = asyncio.create_task(counter.serve())
+    listening = asyncio.create_task(acceptor.own.run())
+    try:
+        yield Replica(answers, counter, acceptor)
+    finally:
+        own_writer.close()
+        await asyncio.gather(serving, listening)
+        await own_writer.wait_closed()
+
+
 @asynccontextmanager
 async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     """Open a server over the tree that `text` describes."""
@@ -127,8 +162,12 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     live.loaded = loaded
     apply, heard = FakeApply(live), Heard()
     desk = Desk(live=live, apply=apply, lookout=apply.lookout, listener=heard)
-    async with test_utils.TestClient(test_utils.TestServer(server.application(desk))) as client:
-        yield Office(live, apply, heard, client)
+    async with aiohttp.ClientSession() as session, replica(session) as ours:
+        ours.answers.desk = desk
+        ours.lead()
+        app = server.application(ours.acceptor)
+        async with test_utils.TestClient(test_utils.TestServer(app)) as client:
+            yield Office(live, apply, heard, client)
 
 
 # -- objects ----------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class QuotaTreeInstallationArgs(TypedDict):
     """Where the controller lives. Default: quotatree-system."""
 
     replicas: NotRequired[int]
-    """Pods of the controller; one of them leads. Default: 1."""
+    """Pods of the controller; one of them leads. Default: 2."""
 
     webhook_url: NotRequired[str]
     """Base URL of a controller outside the cluster; leaves Deployment and Service out."""
@@ -226,7 +226,7 @@ def _settings(given: Mapping[str, Any], *, title: str) -> InstallSettings:
             ),
             version=version("quotatree"),
             image=_text(given, "image", title=title) or "",
-            replicas=arguments.whole(given, "replicas", title=title, default=1),
+            replicas=arguments.whole(given, "replicas", title=title, default=2),
             webhook_url=_text(given, "webhook_url", title=title),
             ca_bundle=_text(given, "ca_bundle", title=title) or "",
             usage_timeout_seconds=arguments.whole(

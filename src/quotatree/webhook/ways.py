@@ -62,6 +62,7 @@ class Own:
             elif (waiting := self._waiting.get(frame.number)) is not None:
                 self._take_in(waiting, frame)
         self._gone = True
+        self._writer.close()
         for waiting in self._waiting.values():
             waiting.taken.set()
             if not waiting.answer.done():
