@@ -23,13 +23,13 @@ from quotatree.model.verdict import Limit
 from quotatree.testing import words
 from quotatree.webhook import server
 from quotatree.webhook.acceptor import Acceptor
-from quotatree.webhook.answers import Answers, Counter
+from quotatree.webhook.answers import Answering, Answers, Counter
 from quotatree.webhook.desk import Desk
 
 Document = dict[str, Any]
 
 # Short, so that a refusal that waits for others costs a test nothing.
-TIMING = Timing(hold=0.05, wait=0.02)
+TIMING = Timing(hold=0.05, wait=0.02, fence=0.02)
 
 
 class Clock:
@@ -127,7 +127,6 @@ class Office:
 class Replica:
     """An acceptor with its decider, both in this process, and the socket between them."""
 
-    answers: Answers
     counter: Counter
     acceptor: Acceptor
 
@@ -136,17 +135,18 @@ class Replica:
 
 
 @asynccontextmanager
-async def replica(session: aiohttp.ClientSession) -> AsyncIterator[Replica]:
-    """Connect an acceptor with a decider that has no desk yet."""
+async def replica(
+    session: aiohttp.ClientSession, answers: Answering, *, serves: bool = True
+) -> AsyncIterator[Replica]:
+    """Connect an acceptor with a decider, or with one that hangs."""
     ours, theirs = socket.socketpair()
-    answers = Answers()
     own_reader, own_writer = await asyncio.open_connection(sock=ours)
     counter = Counter(answers, own_reader, own_writer)
     acceptor = Acceptor(*await asyncio.open_connection(sock=theirs), session=session)
-    serving = asyncio.create_task(counter.serve())
+    serving = asyncio.create_task(counter.serve() if serves else asyncio.sleep(0))
     listening = asyncio.create_task(acceptor.own.run())
     try:
-        yield Replica(answers, counter, acceptor)
+        yield Replica(counter, acceptor)
     finally:
         own_writer.close()
         await asyncio.gather(serving, listening)
@@ -162,8 +162,9 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     live.loaded = loaded
     apply, heard = FakeApply(live), Heard()
     desk = Desk(live=live, apply=apply, lookout=apply.lookout, listener=heard)
-    async with aiohttp.ClientSession() as session, replica(session) as ours:
-        ours.answers.desk = desk
+    answers = Answers()
+    answers.desk = desk
+    async with aiohttp.ClientSession() as session, replica(session, answers) as ours:
         ours.lead()
         app = server.application(ours.acceptor)
         async with test_utils.TestClient(test_utils.TestServer(app)) as client:

@@ -99,7 +99,6 @@ def _service(settings: InstallSettings) -> objects.Manifest:
         "metadata": objects.local_metadata(settings, objects.WEBHOOK_SERVICE, component="webhook"),
         "spec": {
             "selector": objects.selector(),
-            "env": [_from_pod("POD_NAME", "metadata.name"), _from_pod("POD_IP", "status.podIP")],
             "ports": [{"name": "webhook", "port": 443, "targetPort": "webhook"}],
         },
     }

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -68,11 +68,18 @@ def _said(text: str, *, status: int = 200) -> Answer:
     return Answer(status=status, media=frames.TEXT, body=f"{text}\n".encode())
 
 
+class Answering(Protocol):
+    """Who answers questions."""
+
+    async def answer(self, path: str, body: bytes = b"") -> Answer:
+        """Return the answer to one request; it never fails."""
+
+
 class Counter:
     """The decider's end of the socket to its acceptor."""
 
     def __init__(
-        self, answers: Answers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, answers: Answering, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._answers = answers
         self._reader = reader

@@ -49,6 +49,11 @@ class Front:
         reader, writer = await asyncio.open_connection(sock=ours)
         return cls(Counter(answers, reader, writer), process, writer)
 
+    @property
+    def pid(self) -> int:
+        """The acceptor's process."""
+        return self._process.pid
+
     async def serve(self) -> None:
         """Answer what it asks.
 
