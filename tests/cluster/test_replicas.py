@@ -213,6 +213,35 @@ async def call(
         return 0, b""
 
 
+async def test_status_knows_every_process_and_each_replica_is_ready(admin, sandbox):
+    found = await asyncio.to_thread(control_plane.status, sandbox.name)
+    running = {one.process.component for one in found.components if one.running}
+    assert running >= {*state.REPLICAS[:REPLICAS], state.FRONT}
+    for component in state.REPLICAS[:REPLICAS]:
+        await ready(sandbox, component)
+
+
+async def test_a_frozen_replica_that_does_not_lead_is_out_of_the_way_in_three_seconds(
+    admin, sandbox
+):
+    tree = await trees.plant(admin, WIDE)
+    leads = await leader(admin)
+    other = next(it for it in state.REPLICAS[:REPLICAS] if it != leads)
+    async with Flow(admin, tree) as flow:
+        began = time.monotonic()
+        await kill(sandbox, other, signal.SIGSTOP, whole=True)
+        await asyncio.sleep(8.0)
+        ended = time.monotonic()
+        await kill(sandbox, other, signal.SIGCONT, whole=True)
+    late = [a for a in flow.answers if began + 3.0 <= a.sent <= ended - 1.0]
+    slowest = max(a.answered - a.sent for a in late)
+    print(f"time without admissions, other frozen: {flow.gap(began):.2f} s; then {slowest:.2f} s")
+    assert all(answer.admitted for answer in late), load.told(late)
+    assert slowest < 1.0
+    await ready(sandbox, other)
+    await trees.fell(admin, tree)
+
+
 # -- frozen -----------------------------------------------------------------------------------
 
 

@@ -33,11 +33,17 @@ class Front:
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = tuple(ports)
         self._ready: set[int] = set()
+        self._asked: set[int] = set()
         self._turn = itertools.count()
         # Nothing secret is asked, and nothing is believed but the status.
         self._context = ssl.create_default_context()
         self._context.check_hostname = False
         self._context.verify_mode = ssl.CERT_NONE
+
+    @property
+    def probed(self) -> int:
+        """How many replicas were looked at at least once."""
+        return len(self._asked)
 
     async def serve(self, port: int) -> None:
         """Listen until cancelled."""
@@ -71,6 +77,7 @@ class Front:
                 self._ready.add(port)
             else:
                 self._ready.discard(port)
+            self._asked.add(port)
             await asyncio.sleep(PROBE_EVERY)
 
     async def is_ready(self, port: int) -> bool:
