@@ -77,9 +77,13 @@ async def answers(port: int, times: int) -> set[str]:
 
 
 async def test_new_connections_go_round_the_replicas_that_are_ready():
-    async with replica("a") as a, replica("b") as b, replica("c", "503 No") as c:
-        async with before(a, b, c) as port:
-            assert await answers(port, 6) == {"a", "b"}
+    async with (
+        replica("a") as a,
+        replica("b") as b,
+        replica("c", "503 No") as c,
+        before(a, b, c) as port,
+    ):
+        assert await answers(port, 6) == {"a", "b"}
 
 
 async def test_where_none_is_ready_all_that_listen_are_tried():
