@@ -26,7 +26,7 @@ from quotatree import telemetry
 from quotatree.cluster import eventloop
 from quotatree.codec import review
 from quotatree.errors import InputError
-from quotatree.webhook import frames, server
+from quotatree.webhook import chain, frames, server
 from quotatree.webhook.frames import Answer
 from quotatree.webhook.pulse import UnansweredError
 from quotatree.webhook.ways import Other, Own
@@ -64,8 +64,8 @@ class Acceptor:
     def heard(self, content: bytes) -> None:
         """Take in what the decider tells: certificates, or who leads."""
         match orjson.loads(content):
-            case {"chain": str(chain), "bundle": str(bundle), "host": str(host)}:
-                server.load_chain(self.context, chain.encode())
+            case {"chain": str(shown), "bundle": str(bundle), "host": str(host)}:
+                chain.load(self.context, shown.encode())
                 self._trust = ssl.create_default_context(cadata=bundle or None)
                 self._host = host
                 self.certified.set()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -117,16 +115,3 @@ async def serve(acceptor: Acceptor, *, host: str, port: int, tls: ssl.SSLContext
     await web.TCPSite(runner, host, port, ssl_context=tls, backlog=512).start()
     LOG.info("listening", extra={"port": runner.addresses[0][1]})
     return runner
-
-
-def load_chain(context: ssl.SSLContext, text: bytes) -> None:
-    """Load a certificate chain and its key (PEM) into a context that may be in use.
-
-    Connections that stand go on with what they have, new ones see the newest certificate.
-    """
-    # OpenSSL's interface takes files only: a private folder that lives as long as the call.
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "webhook.pem")
-        file.touch(mode=0o600)
-        file.write_bytes(text)
-        context.load_cert_chain(file)

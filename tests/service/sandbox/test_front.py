@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from quotatree.sandbox import front, ports
-from quotatree.webhook import certificates, server
+from quotatree.webhook import certificates, chain
 from quotatree.webhook.certificates import Step
 
 MADE = certificates.carry_out(
@@ -23,7 +23,7 @@ MADE = certificates.carry_out(
 async def replica(name: str, status: str = "200 OK") -> AsyncIterator[int]:
     """Open a TLS port that answers each line with a status and its name."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_chain(context, certificates.pem(MADE.chain) + MADE.key_pem)
+    chain.load(context, certificates.pem(MADE.chain) + MADE.key_pem)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.readline():

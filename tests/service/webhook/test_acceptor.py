@@ -23,8 +23,8 @@ from quotatree.webhook.certificates import Step
 from quotatree.webhook.frames import Answer
 
 HOST = "quotatree-webhook.quotatree-system.svc"
-SOON = pulse.DEADLINE + 0.35
-"""Seconds: the deadline, and what a busy machine adds."""
+SOON = 1.0
+"""Seconds that the API server waits; how long the acceptor waited is in its words."""
 
 
 @dataclass
@@ -198,6 +198,7 @@ async def test_a_leader_that_accepts_and_says_nothing_is_given_the_deadline(star
         told = await other.ask()
     assert (told.later, told.stays) == (True, False)
     assert pulse.DEADLINE <= told.took < SOON
+    assert "did not answer within 0.25 s" in told.response["status"]["message"]
 
 
 async def test_a_leader_whose_decider_hangs_is_answered_for(start):
@@ -205,7 +206,7 @@ async def test_a_leader_whose_decider_hangs_is_answered_for(start):
     other.follow(leader.url)
     told = await other.ask()
     assert told.later
-    assert told.took < pulse.DEADLINE + SOON
+    assert told.took < SOON
 
 
 async def test_a_leader_that_another_authority_vouches_for_is_not_asked(start):
