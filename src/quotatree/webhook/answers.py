@@ -38,25 +38,23 @@ class Answers:
             return _said("ok")
         if path == routes.READY:
             return self._ready()
-        handle = self._handler(path)
-        if handle is None:
-            return _said("this replica begins or ends a term", status=503)
         try:
-            return Answer(body=await handle(review.request_of(body)))
+            return Answer(body=await self._decide(path, review.request_of(body)))
         except InputError as error:
             return _said(f"cannot read this AdmissionReview: {error}", status=400)
         except Exception:
             LOG.exception("a review could not be answered", extra={"path": path})
             return _said("quotatree failed to decide; see its log", status=500)
 
-    def _handler(self, path: str) -> Handler | None:
+    async def _decide(self, path: str, asked: Mapping[str, Any]) -> bytes:
         if self.desk is None:
-            return None
-        return {
+            return review.later(review.uid_of(asked), "this replica begins or ends a term")
+        handlers: dict[str, Handler] = {
             routes.USAGE: self.desk.usage,
             routes.NAMESPACE: self.desk.namespace,
             routes.TREE_QUOTA: self.desk.quota,
-        }[path]
+        }
+        return await handlers[path](asked)
 
     def _ready(self) -> Answer:
         if (self.desk is not None and self.desk.live.loaded) or self.follows():
