@@ -53,12 +53,12 @@ def start_in_sandbox(
     count = replicas or max(1, sum(it in state.processes for it in REPLICAS))
     state = sandbox.with_replicas(state, count)
     with progress.step("starting quotatree"):
-        started = sandbox.start_quotatree(state, _commands(state, count), {})
+        started = sandbox.start_quotatree(state, commands(state, count), {})
         asyncio.run(_until_ready(started))
     return started
 
 
-def _commands(state: SandboxState, count: int) -> dict[str, list[str]]:
+def commands(state: SandboxState, count: int) -> dict[str, list[str]]:
     """Return what is to run: one replica at the webhook's port, or several and the front there."""
     webhook, run = state.ports.webhook, (sys.executable, "-m")
     if count == 1:
