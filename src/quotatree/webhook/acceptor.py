@@ -24,9 +24,7 @@ import orjson
 
 from quotatree import telemetry
 from quotatree.cluster import eventloop
-from quotatree.codec import review
-from quotatree.errors import InputError
-from quotatree.webhook import chain, frames, server
+from quotatree.webhook import chain, server, unanswered
 from quotatree.webhook.frames import Answer
 from quotatree.webhook.pulse import UnansweredError
 from quotatree.webhook.ways import Other, Own
@@ -91,17 +89,7 @@ class Acceptor:
             return await leader.ask(path, body, trust=self._trust, host=self._host), False
         except UnansweredError as error:
             LOG.info("a review was not decided", extra={"path": path, "why": str(error)})
-            return _later(body, str(error)), False
-
-
-def _later(body: bytes, why: str) -> Answer:
-    """Return the refusal of a review that nobody decides."""
-    try:
-        uid = review.uid_of(review.request_of(body))
-    except InputError as error:
-        text = f"cannot read this AdmissionReview: {error}\n"
-        return Answer(status=400, media=frames.TEXT, body=text.encode())
-    return Answer(body=review.later(uid, why))
+            return unanswered.answer(path, body, str(error)), False
 
 
 async def run(link: socket.socket, place: Place) -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from quotatree.codec import review
 from quotatree.errors import InputError
-from quotatree.webhook import frames, routes
+from quotatree.webhook import frames, routes, unanswered
 from quotatree.webhook.desk import Desk
 from quotatree.webhook.frames import Answer, Frame, Kind
 
@@ -38,23 +38,20 @@ class Answers:
             return _said("ok")
         if path == routes.READY:
             return self._ready()
-        try:
-            return Answer(body=await self._decide(path, review.request_of(body)))
-        except InputError as error:
-            return _said(f"cannot read this AdmissionReview: {error}", status=400)
-        except Exception:
-            LOG.exception("a review could not be answered", extra={"path": path})
-            return _said("quotatree failed to decide; see its log", status=500)
-
-    async def _decide(self, path: str, asked: Mapping[str, Any]) -> bytes:
         if self.desk is None:
-            return review.later(review.uid_of(asked), "this replica begins or ends a term")
+            return unanswered.answer(path, body, "this replica begins or ends a term")
         handlers: dict[str, Handler] = {
             routes.USAGE: self.desk.usage,
             routes.NAMESPACE: self.desk.namespace,
             routes.TREE_QUOTA: self.desk.quota,
         }
-        return await handlers[path](asked)
+        try:
+            return Answer(body=await handlers[path](review.request_of(body)))
+        except InputError as error:
+            return _said(f"cannot read this AdmissionReview: {error}", status=400)
+        except Exception:
+            LOG.exception("a review could not be answered", extra={"path": path})
+            return _said("quotatree failed to decide; see its log", status=500)
 
     def _ready(self) -> Answer:
         if (self.desk is not None and self.desk.live.loaded) or self.follows():

@@ -10,6 +10,8 @@ USAGE: Final = webhook.USAGE_PATH
 NAMESPACE: Final = webhook.NAMESPACE_PATH
 TREE_QUOTA: Final = webhook.TREE_QUOTA_PATH
 REVIEWS: Final = (USAGE, NAMESPACE, TREE_QUOTA)
+REFUSABLE: Final = frozenset({USAGE, NAMESPACE, TREE_QUOTA})
+"""Reviews that are refused where nobody decides."""
 
 ALIVE: Final = "/livez"
 READY: Final = "/readyz"

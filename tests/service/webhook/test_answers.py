@@ -5,7 +5,7 @@ import pytest
 from tests.service.webhook_reviews import growth, office
 
 from quotatree.testing import words
-from quotatree.webhook import routes
+from quotatree.webhook import routes, unanswered
 from quotatree.webhook.answers import Answers
 
 
@@ -15,6 +15,11 @@ async def test_between_two_terms_a_review_is_to_be_asked_again(path):
     answer = await Answers().answer(path, orjson.dumps(growth(seen, pods="1")))
     assert answer.status == 200
     assert orjson.loads(answer.body)["response"]["status"]["code"] == 429
+
+
+async def test_what_is_not_known_as_refusable_is_left_to_its_failure_policy():
+    answer = unanswered.answer("/correct/usage", b"{}", "nobody leads")
+    assert (answer.status, answer.body) == (503, b"nobody leads\n")
 
 
 @pytest.mark.parametrize(("follows", "want"), [(True, 200), (False, 503)])
