@@ -21,8 +21,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from quotatree.app import event_loop
-from quotatree.cluster import credentials, kubeconfig, paths
+from quotatree.cluster import credentials, eventloop, kubeconfig, paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kubeconfig", required=True)
     given = parser.parse_args()
-    with asyncio.Runner(loop_factory=event_loop) as runner:
+    with asyncio.Runner(loop_factory=eventloop.new) as runner:
         runner.run(serve(given.kubeconfig))
 
 

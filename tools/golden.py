@@ -19,9 +19,7 @@ from quotatree.manifests.settings import InstallSettings
 GOLDEN: Final = Path(__file__).parent.parent / "tests" / "golden"
 
 CASES: Final[Mapping[str, InstallSettings]] = {
-    "manifests.yaml": InstallSettings(
-        version="0.0.0", image="registry.example/quotatree:0.0.0", replicas=1
-    ),
+    "manifests.yaml": InstallSettings(version="0.0.0", image="registry.example/quotatree:0.0.0"),
     "manifests-outside.yaml": InstallSettings(
         version="0.0.0",
         webhook_url="https://127.0.0.1:9443",

@@ -214,6 +214,7 @@ def _rules(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
 _SETTINGS: Final = (
     ("quotatree.settings", "Settings"),
     ("quotatree.settings", "WebhookSettings"),
+    ("quotatree.settings", "LogSettings"),
     ("quotatree.settings", "LoopSettings"),
     ("quotatree.engine.reservation", "Timing"),
     ("quotatree.manifests.settings", "InstallSettings"),
@@ -232,6 +233,8 @@ _ENVIRONMENT: Final = {
         "the sandbox's Kubernetes, where `--kubernetes-version` is not given"
     ),
     "QUOTATREE_ETCD_VERSION": "the sandbox's etcd, where `--etcd-version` is not given",
+    "POD_IP": "`quotatree controller --address`, where it is not given",
+    "POD_NAME": "`quotatree controller --pod`, where it is not given",
     "QUOTATREE_SANDBOX_BIN": (
         "a directory with your own `etcd`, `kube-apiserver` and `kube-controller-manager`; nothing "
         "is downloaded or built then"

@@ -103,11 +103,11 @@ def test_with_certificates_of_ones_own_nothing_is_awaited():
     assert {it["clientConfig"]["caBundle"] for it in hook.inputs["webhooks"]} == {"Y2E="}
 
 
-def test_of_several_pods_only_the_leader_is_awaited():
-    deployment = made({**IMAGE, "replicas": 2})["q-Deployment-quotatree"]
-    wait = deployment.metadata["annotations"]["pulumi.com/waitFor"]
-    assert wait == "jsonpath={.status.readyReplicas}=1"
-    assert "annotations" not in made()["q-Deployment-quotatree"].metadata
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_all_pods_are_awaited_since_those_that_follow_are_ready_too(replicas):
+    deployment = made({**IMAGE, "replicas": replicas})["q-Deployment-quotatree"]
+    assert deployment.inputs["spec"]["replicas"] == replicas
+    assert "annotations" not in deployment.metadata
 
 
 def test_the_kinds_that_the_controller_adds_to_the_gate_are_left_alone():

@@ -15,13 +15,16 @@ from quotatree.cluster import lookout, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.lease import LeaseElector
 from quotatree.cluster.live import Live
+from quotatree.cluster.reflector import Changed, Listed, Reflector
 from quotatree.codec import managed
 from quotatree.controller import installation
 from quotatree.controller.loop import Controller
 from quotatree.errors import ClusterError
 from quotatree.settings import Settings
-from quotatree.webhook import server, tls
+from quotatree.webhook import tls
+from quotatree.webhook.answers import Answers
 from quotatree.webhook.desk import Desk
+from quotatree.webhook.front import Front
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -36,24 +39,16 @@ class _LeaseLostError(Exception):
     """Another replica may lead: whatever is known here is of the past."""
 
 
-def event_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop to run in: uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:  # Windows
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Replica:
-    """The parts of one replica."""
+    """What one replica keeps from term to term."""
 
     client: Client
-    live: Live
-    controller: Controller
-    elector: LeaseElector
+    settings: Settings
     certificates: tls.CertificateKeeper
+    elector: LeaseElector
+    answers: Answers
+    front: Front
 
 
 async def run(client: Client, settings: Settings) -> None:
@@ -64,61 +59,147 @@ async def run(client: Client, settings: Settings) -> None:
     it knew may be of the past. What has to outlast that is kept in the cluster.
 
     Raises:
-        ClusterError: the API server cannot be used at all, from the beginning.
+        ClusterError: the API server cannot be used at all, from the beginning, or the acceptor
+            ended.
     """
     certificates = tls.CertificateKeeper(
         client, namespace=settings.namespace, hosts=installation.hosts(settings)
     )
     await certificates.refresh()
-    while not await _until_told(_term(client, settings, certificates)):
-        LOG.warning("the lease was lost: starting anew")
-
-
-async def _term(client: Client, settings: Settings, certificates: tls.CertificateKeeper) -> None:
-    """Stand for election and lead until the lease is lost.
-
-    The server listens before the lease is won: a replica in waiting is alive and answers "later".
-    """
-    live = Live(clock=time.monotonic, timing=settings.timing)
-    controller = Controller(client, live, settings=settings.loop, wall=time.time)
-    parts = _Replica(
+    answers = Answers()
+    replica = _Replica(
         client=client,
-        live=live,
-        controller=controller,
-        elector=LeaseElector(
-            client, namespace=settings.namespace, name=settings.lease, identity=settings.identity
-        ),
+        settings=settings,
         certificates=certificates,
+        elector=LeaseElector(
+            client,
+            namespace=settings.namespace,
+            name=settings.lease,
+            identity=settings.identity,
+            address=installation.address(settings),
+        ),
+        answers=answers,
+        front=await Front.start(answers, settings.webhook, settings.log),
     )
-    desk = Desk(
+    answers.follows = lambda: replica.elector.leader is not None
+    _show_certificates(replica)
+    try:
+        await _until_told(_serve(replica))
+    except* ClusterError as group:
+        raise group.exceptions[0] from None
+    finally:
+        await replica.front.stop()
+
+
+async def _serve(replica: _Replica) -> None:
+    """Answer, keep the certificates and look who leads in every replica; lead in one."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(replica.front.serve(), name="front")
+        group.create_task(_keep_certificates(replica), name="certificates")
+        group.create_task(_watch_lease(replica), name="lease watch")
+        while True:
+            await _term(replica)
+            LOG.warning("the lease was lost: starting anew")
+
+
+async def _term(replica: _Replica) -> None:
+    """Stand for election and lead until the lease is lost."""
+    live = Live(clock=time.monotonic, timing=replica.settings.timing)
+    controller = Controller(replica.client, live, settings=replica.settings.loop, wall=time.time)
+    replica.answers.desk = Desk(
         live=live,
         apply=controller.apply,
-        lookout=functools.partial(lookout.admission_sees, client),
+        lookout=functools.partial(lookout.admission_sees, replica.client),
         listener=controller.recorder,
     )
-    where = settings.webhook
-    runner, port = await server.serve(
-        desk, host=where.host, port=where.port, tls=parts.certificates.context
-    )
-    LOG.info("listening", extra={"port": port})
     try:
-        await _work(parts)
+        await _lead(replica, live, controller)
     except* _LeaseLostError:
         pass
     finally:
-        await parts.elector.release()
-        await runner.cleanup()
+        replica.answers.desk = None
+        await replica.elector.release()
+        await _tell_who_leads(replica)
 
 
-async def _work(parts: _Replica) -> None:
-    """Keep the certificates in every replica, and lead when the lease is won."""
+async def _lead(replica: _Replica, live: Live, controller: Controller) -> None:
+    """Win the lease, take a new epoch, and run the loop until the lease is lost."""
+    epoch = await _win(replica)
+    LOG.info("leading", extra={"epoch": epoch})
+    live.lead(epoch)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_keep_certificates(parts), name="certificates")
-        await _lead(parts)
+        group.create_task(controller.run(), name="controller")
+        group.create_task(_keep_lease(replica.elector), name="lease")
+        group.create_task(_tell_who_leads(replica), name="who leads")
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> bool:
-    """Run `work` until it ends, or until SIGTERM or SIGINT; returns whether it was these."""
+async def _win(replica: _Replica) -> int:
+    """Return a new epoch, greater than any that a managed ResourceQuota carries.
+
+    A Lease that was deleted counts from the start again; so the quotas are looked at once more
+    when the lease is won, since winning may have taken hours.
+    """
+    above, elector = 0, replica.elector
+    while True:
+        epoch = await elector.acquire(above=above)
+        try:
+            above = await highest_epoch(replica.client)
+        except ClusterError as error:
+            LOG.warning("won the lease, but cannot read", extra={"error": str(error)})
+            await elector.release()
+            await asyncio.sleep(AGAIN_AFTER)
+            continue
+        if above < epoch:
+            return epoch
+        await elector.release()
+
+
+async def _keep_lease(elector: LeaseElector) -> None:
+    await elector.renew()
+    raise _LeaseLostError
+
+
+async def _watch_lease(replica: _Replica) -> None:
+    """Hear at once of a lease that was released, or taken, and of who leads."""
+    name, namespace = replica.settings.lease, replica.settings.namespace
+    selector = f"metadata.name={name}"
+    watch = Reflector(replica.client, paths.LEASES, namespace=namespace, field_selector=selector)
+    async for change in watch.changes():
+        match change:
+            case Listed(items=items):
+                for item in items:
+                    replica.elector.notice(item)
+            case Changed(object=lease):
+                replica.elector.notice(lease)
+            case _:
+                continue
+        _direct(replica)
+
+
+def _direct(replica: _Replica) -> None:
+    """Tell the acceptor whom to ask."""
+    elector = replica.elector
+    leader = elector.leader
+    url = leader.address if leader else ""
+    replica.front.counter.tell(here=elector.epoch is not None, leader=url)
+
+
+async def _tell_who_leads(replica: _Replica) -> None:
+    """Tell the acceptor, and people who look at the pods, whether we lead."""
+    _direct(replica)
+    pod, leads = replica.settings.pod, replica.elector.epoch is not None
+    if pod is None:
+        return
+    try:
+        await installation.label_leader(
+            replica.client, namespace=replica.settings.namespace, pod=pod, leads=leads
+        )
+    except ClusterError as error:
+        LOG.warning("the pod was not labelled", extra={"error": str(error)})
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until SIGTERM or SIGINT."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,55 +208,26 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> bool:
         await task
     except asyncio.CancelledError:
         LOG.info("told to stop")
-        return True
-    return False
 
 
-async def _lead(parts: _Replica) -> None:
-    """Win the lease, take a new epoch, and run the loop until the lease is lost."""
-    epoch = await _win(parts)
-    LOG.info("leading", extra={"epoch": epoch})
-    parts.live.lead(epoch)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(parts.controller.run(), name="controller")
-        group.create_task(_keep_lease(parts.elector), name="lease")
-
-
-async def _win(parts: _Replica) -> int:
-    """Return a new epoch, greater than any that a managed ResourceQuota carries.
-
-    A Lease that was deleted counts from the start again; so the quotas are looked at once more
-    when the lease is won, since winning may have taken hours.
-    """
-    above = 0
-    while True:
-        epoch = await parts.elector.acquire(above=above)
-        try:
-            above = await highest_epoch(parts.client)
-        except ClusterError as error:
-            LOG.warning("won the lease, but cannot read", extra={"error": str(error)})
-            await parts.elector.release()
-            await asyncio.sleep(AGAIN_AFTER)
-            continue
-        if above < epoch:
-            return epoch
-        await parts.elector.release()
-
-
-async def _keep_lease(elector: LeaseElector) -> None:
-    await elector.renew()
-    raise _LeaseLostError
-
-
-async def _keep_certificates(parts: _Replica) -> None:
+async def _keep_certificates(replica: _Replica) -> None:
     """Rotate in time, and publish what the API server is to trust before it is used."""
     while True:
         try:
-            await parts.certificates.refresh()
-            await installation.publish_bundle(parts.client, parts.certificates.bundle)
+            if await replica.certificates.refresh():
+                _show_certificates(replica)
+            await installation.publish_bundle(replica.client, replica.certificates.bundle)
         except ClusterError as error:
             LOG.warning("certificates", extra={"error": str(error)})
         await asyncio.sleep(CERTIFICATES_EVERY)
+
+
+def _show_certificates(replica: _Replica) -> None:
+    replica.front.counter.tell(
+        chain=replica.certificates.chain.decode(),
+        bundle=replica.certificates.bundle.decode(),
+        host=installation.hosts(replica.settings)[0],
+    )
 
 
 async def highest_epoch(client: Client) -> int:

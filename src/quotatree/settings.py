@@ -37,6 +37,19 @@ class WebhookSettings:
     """Port to listen on; 0 takes a free one."""
     url: str | None = None
     """Base URL by which the API server reaches a controller outside the cluster."""
+    address: str | None = None
+    """Host or IP by which other replicas reach this one, to hand reviews on while it leads. None:
+    they cannot, and whoever asks them is told to ask again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What is logged, to stderr."""
+
+    level: str = "info"
+    """Least level: `debug`, `info`, `warning`, `error`."""
+    form: str = "text"
+    """`text` for people, `json` for machines: one object a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +62,13 @@ class Settings:
     """Name of this replica in the Lease; the same name after a restart leads again at once."""
     lease: str = "quotatree"
     """Name of the Lease."""
+    pod: str | None = None
+    """The pod that this replica runs in, to be labelled while it leads. None: it runs in none."""
     timing: Timing = field(default_factory=Timing)
     """How long the ledger waits for what is in flight."""
     loop: LoopSettings = field(default_factory=LoopSettings)
     """How the controller paces itself."""
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
     """Where the admission server listens."""
+    log: LogSettings = field(default_factory=LogSettings)
+    """What is logged."""

@@ -19,6 +19,7 @@ from quotatree.sandbox import boot, ports, processes, readiness, state
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager"]
+SLEEP = ["/bin/sleep", "600"]
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_a_failed_installation_of_a_new_sandbox_leaves_no_process(environ, tmp_p
 
 def test_quotatree_is_started_once_and_can_be_killed_restarted_and_stopped(shared):
     def install(current, _progress):
-        return control_plane.start_quotatree(current, ["/bin/sleep", "600"], {"A": "b"})
+        return control_plane.start_quotatree(current, {state.QUOTATREE: SLEEP}, {"A": "b"})
 
     first = _up(shared, install=install)
     assert _up(shared, install=install).pids == first.pids
@@ -211,7 +212,7 @@ def test_a_component_that_does_not_start_is_shown_with_its_log(environ, tmp_path
 
 
 def _broken_install(current, _progress):
-    control_plane.start_quotatree(current, ["/bin/sleep", "600"], {})
+    control_plane.start_quotatree(current, {state.QUOTATREE: SLEEP}, {})
     raise SandboxError("the controller does not get ready")
 
 

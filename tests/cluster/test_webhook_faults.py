@@ -38,6 +38,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 FORM = "org: pods 6 > a; org > b; org > c"
 CERTIFICATES_WITHIN = 20.0
+REFUSED_WITHIN = 1.2
+"""Seconds for a refusal while the decider hangs: four times the acceptor's deadline, and a bit."""
 HANG = 30.0
 """Seconds that no answer takes, whatever the machine: figures are printed, not judged by it."""
 
@@ -59,13 +61,13 @@ def dead(sandbox: SandboxState) -> Iterator[None]:
 
 
 @contextmanager
-def hung(sandbox: SandboxState) -> Iterator[None]:
-    """Stop quotatree for the time of the block, so that it answers nothing but is there."""
-    control_plane.kill(sandbox.name, "quotatree", signal.SIGSTOP)
+def hung(sandbox: SandboxState, *, whole: bool = False) -> Iterator[None]:
+    """Stop the decider for the time of the block, or the `whole` replica with its acceptor."""
+    control_plane.kill(sandbox.name, "quotatree", signal.SIGSTOP, whole=whole)
     try:
         yield
     finally:
-        control_plane.kill(sandbox.name, "quotatree", signal.SIGCONT)
+        control_plane.kill(sandbox.name, "quotatree", signal.SIGCONT, whole=whole)
 
 
 async def planted(client: Client) -> Tree:
@@ -82,14 +84,19 @@ async def used(client: Client, namespace: Namespace) -> str:
     return str(found["status"]["used"]["pods"])
 
 
-async def first_refusal(client: Client, tree: Tree, what: str) -> float:
+NOT_THERE = 'failed calling webhook "usage.quotatree.dev"'
+NOT_DECIDED = "quotatree cannot decide yet"
+
+
+async def first_refusal(client: Client, tree: Tree, what: str, *, want: str = NOT_THERE) -> float:
     began = time.monotonic()
     answer = await grow(client, tree["a"], "more")
     took = time.monotonic() - began
-    print(f"first refusal with a {what} webhook: {took:.2f} s")
+    print(f"first refusal with a {what}: {took:.2f} s")
     assert not answer.admitted
-    assert 'failed calling webhook "usage.quotatree.dev"' in answer.message
-    assert "/admit/usage" in answer.message  # users see the URL: no place for a secret
+    assert want in answer.message
+    if want == NOT_THERE:
+        assert "/admit/usage" in answer.message  # users see the URL: no place for a secret
     return took
 
 
@@ -121,7 +128,7 @@ async def test_a_dead_webhook_refuses_growth_at_once_and_nothing_else(client, tr
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": outside}},
     )
     with dead(tree_sandbox):
-        took = await first_refusal(client, tree, "dead")
+        took = await first_refusal(client, tree, "dead webhook")
         # Whoever is in no tree, shrinks or leaves does not wait for us.
         await fill(client, outside, "free")
         await deletions_are_counted(client, tree)
@@ -167,10 +174,22 @@ def _again(ask: Ask) -> Ask:
 # -- hung -------------------------------------------------------------------------------------
 
 
-async def test_a_hung_webhook_refuses_in_seconds_and_recovers_by_itself(client, tree_sandbox):
+async def test_for_a_hung_decider_its_acceptor_refuses_and_it_recovers_by_itself(
+    client, tree_sandbox
+):
     tree = await planted(client)
     with hung(tree_sandbox):
-        took = await first_refusal(client, tree, "hung")
+        took = await first_refusal(client, tree, "hung decider", want=NOT_DECIDED)
+        again = await first_refusal(client, tree, "hung decider, again", want=NOT_DECIDED)
+        await deletions_are_counted(client, tree)
+    assert max(took, again) <= REFUSED_WITHIN
+    await everything_works_again(client, tree)
+
+
+async def test_a_frozen_replica_refuses_in_seconds_and_recovers_by_itself(client, tree_sandbox):
+    tree = await planted(client)
+    with hung(tree_sandbox, whole=True):
+        took = await first_refusal(client, tree, "frozen replica")
         await deletions_are_counted(client, tree)
     assert took < HANG
     await everything_works_again(client, tree)
@@ -182,7 +201,7 @@ async def test_one_that_hung_for_longer_than_its_lease_stands_for_election_again
     tree = await planted(client)
     await free(client, tree["b"], "b1")
     before = await lease(client)
-    with hung(tree_sandbox):
+    with hung(tree_sandbox, whole=True):
         await asyncio.sleep(11.0)  # two thirds of the lease: after that it must not lead
     await everything_works_again(client, tree)
 

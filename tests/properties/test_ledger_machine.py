@@ -1,8 +1,9 @@
 """The ledger against a simulated API server: whatever the order, nothing is forgotten or exceeded.
 
 Writes are delayed, lost, or committed with a lost reply; events come late, again, and as fresh
-lists; namespaces move while grants are in flight; the process dies and another one fences. After
-each step the laws of the ledger hold.
+lists; namespaces move while grants are in flight; the process dies and another one fences, or it
+lives on without knowing that it was deposed, and API servers whose connections to it stand go on
+asking it. After each step the laws of the ledger hold.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.guaranteed: dict[Namespace, Resources] = {}
         self.granted: dict[Namespace, Resources] = {}
         self.generation = 0
+        self.deposed: World | None = None
 
     @initialize(data=st.data())
     def build(self, data: st.DataObject) -> None:
@@ -129,6 +131,34 @@ class LedgerMachine(RuleBasedStateMachine):
             o for o in self.server.history if isinstance(o, ManagedQuota) and o.namespace == name
         ]
         self.ask(data.draw(st.sampled_from(versions[-2:])), cpu=cpu, pods=pods)
+
+    @precondition(lambda self: self.deposed)
+    @rule(data=st.data(), name=names, cpu=amounts, pods=amounts)
+    def request_of_the_deposed(
+        self, data: st.DataObject, name: Namespace, cpu: int, pods: int
+    ) -> None:
+        """An API server asks who led before, about the newest object or one that it has cached."""
+        assert self.deposed is not None
+        versions = [
+            o for o in self.server.history if isinstance(o, ManagedQuota) and o.namespace == name
+        ]
+        old = data.draw(st.sampled_from(versions[-3:]))
+        new = replace(old, used=old.used + resources({"cpu": cpu, "pods": pods}))
+        review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+        verdict = admit.decide(self.deposed.ledger, review, now=self.now, arrived=self.now - 9)
+        event(f"request of the deposed: {type(verdict).__name__}")
+        if isinstance(verdict, Admit):
+            self.flights.append(Flight(obj=new))
+
+    @precondition(lambda self: self.deposed)
+    @rule()
+    def the_deposed_sees(self) -> None:
+        """Who led before is shown what happened since."""
+        assert self.deposed is not None
+        for namespace in self.server.namespaces.values():
+            self.deposed.see_namespace(namespace)
+        for quota in self.server.managed.values():
+            self.deposed.see_managed(quota)
 
     def ask(self, old: ManagedQuota, *, cpu: int, pods: int) -> None:
         name = old.namespace
@@ -226,7 +256,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if isinstance(verdict, Admit) and mode == "go":
             self.flights.append(Flight(obj=new))
 
-    @precondition(lambda self: not self.flights)
+    @precondition(lambda self: not self.flights and self.fenced)
     @rule(name=st.sampled_from([*ROOTS, *TEAMS]), hard=limits)
     def change_limit(self, name: Namespace, hard: dict[str, int]) -> None:
         """A limit is raised, lowered, added or dropped; guarantees go with it."""
@@ -234,15 +264,22 @@ class LedgerMachine(RuleBasedStateMachine):
         self.guaranteed.pop(name, None)
         self.put_quota(name)
 
+    @property
+    def fenced(self) -> bool:
+        return all(quota.epoch == self.epoch for quota in self.server.managed.values())
+
     @precondition(lambda self: self.flights)
-    @rule()
-    def crash(self) -> None:
-        """The process dies with grants in flight; the next one lists, and fences by writing.
+    @rule(lives=st.booleans())
+    def crash(self, lives: bool) -> None:
+        """Another process leads, with grants in flight; it lists, and fences by writing.
+
+        The one before is dead, or it `lives` on and does not know.
 
         Moves in flight are decided before: a Namespace carries no fence. The status of a TreeQuota
         tells the next process which guarantees were in force.
         """
         self.epoch += 1
+        self.deposed = self.world if lives else None
         self.granted = self.in_force()
         self.flights = [f for f in self.flights if isinstance(f.obj, ManagedQuota)]
         self.start()

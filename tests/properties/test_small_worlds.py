@@ -1,11 +1,16 @@
 """Small worlds, searched to the end: every order in which a few things can happen.
 
 A random walk seldom meets the one order that matters. Here two leaders, or a move, meet a few
-writes in all their interleavings, and after each commit no limit is exceeded by committed figures.
+writes in all their interleavings, and after each step no limit is exceeded by committed figures.
+
+Many orders lead to the same state. The search goes on from each state once: what was done, and
+everything that leaders and store know, with resourceVersions told by their order alone, since
+nothing but their order is ever asked for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -15,8 +20,10 @@ from quotatree.engine import admit, attach, rollup
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import NamespaceReview, UsageReview
-from quotatree.model.verdict import Admit
+from quotatree.model.scope import UNSCOPED
+from quotatree.model.verdict import Admit, Verdict
 from quotatree.testing import words
 from quotatree.testing.simulated import Object, Server
 from quotatree.units.resources import Resources
@@ -24,6 +31,7 @@ from quotatree.units.resources import Resources
 NOW = 100.0
 ORG, OTHER, A, B, C = (Namespace(n) for n in ("org", "other", "a", "b", "c"))
 HARD = {ORG: Resources.parse({"cpu": "3"}), OTHER: Resources.parse({"cpu": "3"})}
+QUOTAS = [words.quota(name, hard=hard.to_strings()) for name, hard in HARD.items()]
 
 
 class Stage:
@@ -37,15 +45,21 @@ class Stage:
             self.server.create(name, ORG, epoch=1)
         self.server.create(C, OTHER, epoch=1)
         self.leaders: dict[int, World] = {}
+        self.cache: dict[Namespace, ManagedQuota] = {}
         self.flights: dict[str, Object] = {}
         self.granted: set[str] = set()
         self.lead(1)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Let the cache of the API server that lags behind see what is committed."""
+        self.cache = dict(self.server.managed)
 
     def lead(self, epoch: int) -> None:
         """Let a leader of this epoch list everything."""
         self.leaders[epoch] = world = World(Ledger(epoch=epoch))
-        for name in (ORG, OTHER):
-            world.see_quota(words.quota(name, hard=HARD[name].to_strings()))
+        for quota in QUOTAS:
+            world.see_quota(quota)
         self.show(epoch)
 
     def show(self, epoch: int) -> None:
@@ -61,9 +75,14 @@ class Stage:
             self.server.commit(replace(self.server.managed[name], epoch=epoch))
             self.leaders[epoch].see_managed(self.server.managed[name])
 
-    def grow(self, epoch: int, name: Namespace, cpu: int, *, flight: str) -> None:
-        """Ask a leader about growth of the newest object; a grant is in flight afterwards."""
-        old = self.server.managed[name]
+    def grow(
+        self, epoch: int, name: Namespace, cpu: int, *, flight: str, lags: bool = False
+    ) -> None:
+        """Let an API server ask a leader about growth; a grant is in flight afterwards.
+
+        One asks with the newest object, the other one, which lags, with what is in its cache.
+        """
+        old = (self.cache if lags else self.server.managed)[name]
         new = replace(old, used=old.used + Resources.parse({"cpu": str(cpu)}))
         review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
         verdict = admit.decide(self.leaders[epoch].ledger, review, now=NOW, arrived=NOW - 9)
@@ -85,6 +104,23 @@ class Stage:
         obj = self.flights.pop(flight, None)
         if obj is not None:
             self.server.land(obj)
+
+    def fingerprint(self) -> str:
+        """Return all that the future depends on, as text."""
+        known: list[object] = [sorted(self.granted)]
+        known += [(flight, obj) for flight, obj in sorted(self.flights.items())]
+        known += [sorted(self.server.managed.items())]
+        known += [sorted(self.cache.items())]
+        for _, world in sorted(self.leaders.items()):
+            ledger = world.ledger
+            for name in sorted(world.managed):
+                account = ledger.account(name, UNSCOPED)
+                slots = [getattr(account, slot) for slot in account.__slots__] if account else []
+                known += [name, slots, ledger.fenced(name, UNSCOPED)]
+        text = repr(known)
+        versions = re.compile(r"(?:resource_version=|base=)(\d+)")
+        order = sorted({int(v) for v in versions.findall(text)})
+        return versions.sub(lambda m: f"v{order.index(int(m[1]))}", text)
 
     def over(self) -> list[str]:
         """Return what is above its hard by committed figures."""
@@ -118,28 +154,84 @@ def run(order: tuple[str, ...], steps: Mapping[str, Step]) -> Stage:
     return stage
 
 
+def search(steps: Mapping[str, Step], needs: Mapping[str, tuple[str, ...]]) -> list[frozenset[str]]:
+    """Go through all orders of the steps; return what was granted at each of their ends.
+
+    Raises:
+        AssertionError: a limit was exceeded; the order of the steps is in the message.
+    """
+    seen: set[tuple[frozenset[str], str]] = set()
+    ends: list[frozenset[str]] = []
+    ways: list[tuple[str, ...]] = [()]
+    while ways:
+        way = ways.pop()
+        stage = Stage()
+        for step in way:
+            steps[step](stage)
+        assert not stage.over(), " > ".join(way)
+        state = (frozenset(way), stage.fingerprint())
+        if state in seen:
+            continue
+        seen.add(state)
+        if len(way) == len(steps):
+            ends.append(frozenset(stage.granted))
+        ways += [
+            (*way, step)
+            for step in steps
+            if step not in way and all(before in way for before in needs.get(step, ()))
+        ]
+    return ends
+
+
+TWO_LEADERS: dict[str, Step] = {
+    "x asks 1 for a": lambda s: s.grow(1, A, 2, flight="1a"),
+    "1a lands": lambda s: s.land("1a"),
+    "y asks 1 for b": lambda s: s.grow(1, B, 2, flight="1b", lags=True),
+    "1b lands": lambda s: s.land("1b"),
+    "2 lists": lambda s: s.lead(2),
+    "2 fences a": lambda s: s.fence(2, A),
+    "2 fences b and org": lambda s: s.fence(2, B, ORG),
+    "y sees": lambda s: s.catch_up(),
+    "y asks 2 for b": lambda s: s.grow(2, B, 2, flight="2b", lags=True),
+    "2b lands": lambda s: s.land("2b"),
+}
+"""Two leaders, of whom the first does not know that it was deposed, and two API servers, x and y,
+with a cache and connections of their own; y lags, and asks either leader."""
+AFTER: dict[str, tuple[str, ...]] = {
+    "1a lands": ("x asks 1 for a",),
+    "1b lands": ("y asks 1 for b",),
+    "2 fences a": ("2 lists",),
+    "2 fences b and org": ("2 lists",),
+    "y asks 2 for b": ("2 lists",),
+    "2b lands": ("y asks 2 for b",),
+}
+
+
 def test_two_leaders_never_both_commit_into_the_same_room() -> None:
-    steps: dict[str, Step] = {
-        "1 grants a": lambda s: s.grow(1, A, 2, flight="1a"),
-        "1a lands": lambda s: s.land("1a"),
-        "2 lists": lambda s: s.lead(2),
-        "2 fences a": lambda s: s.fence(2, A),
-        "2 fences b and org": lambda s: s.fence(2, B, ORG),
-        "2 grants b": lambda s: s.grow(2, B, 2, flight="2b"),
-        "2b lands": lambda s: s.land("2b"),
-    }
-    needs = {
-        "1 grants a": (),
-        "1a lands": ("1 grants a",),
-        "2 lists": (),
-        "2 fences a": ("2 lists",),
-        "2 fences b and org": ("2 lists",),
-        "2 grants b": ("2 lists",),
-        "2b lands": ("2 grants b",),
-    }
-    granted = [run(order, steps).granted for order in orders(needs)]
-    assert len(granted) > 100
-    assert any("2b" in some for some in granted), "the new leader never grants anything"
+    ends = search(TWO_LEADERS, AFTER)
+    for flight in ("1a", "1b", "2b"):
+        assert any(flight in granted for granted in ends), f"{flight} is never granted"
+    assert any({"1a", "2b"} <= granted for granted in ends), "the old leader's grant never loses"
+
+
+def test_the_search_finds_the_order_that_the_fence_prevents(monkeypatch) -> None:
+    """Without waiting for the whole tree's fence, a grant of the old leader lands unseen."""
+    monkeypatch.setattr(Ledger, "fenced", lambda *_: True)
+    with pytest.raises(AssertionError, match=r"2b lands.* > 1a lands"):
+        search(TWO_LEADERS, AFTER)
+
+
+def test_the_search_finds_the_order_that_the_epoch_prevents(monkeypatch) -> None:
+    """A decider that does not ask for its own epoch in the base grants beside the other one."""
+    real = admit.decide
+
+    def careless(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -> Verdict:
+        own = replace(review, old=replace(review.old, epoch=ledger.epoch))
+        return real(ledger, own, now=now, arrived=arrived)
+
+    monkeypatch.setattr(admit, "decide", careless)
+    with pytest.raises(AssertionError, match=r"2b lands.* > 1a lands"):
+        search(TWO_LEADERS, AFTER)
 
 
 @pytest.mark.parametrize("shown", ["shown at once", "shown at the end"])

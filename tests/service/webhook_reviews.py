@@ -1,12 +1,15 @@
 """AdmissionReviews as the API server sends them, and a server in this process to send them to."""
 
+import asyncio
 import copy
 import io
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 import orjson
 from aiohttp import test_utils
 
@@ -19,12 +22,14 @@ from quotatree.model.observed import ManagedQuota
 from quotatree.model.verdict import Limit
 from quotatree.testing import words
 from quotatree.webhook import server
+from quotatree.webhook.acceptor import Acceptor
+from quotatree.webhook.answers import Answering, Answers, Counter
 from quotatree.webhook.desk import Desk
 
 Document = dict[str, Any]
 
 # Short, so that a refusal that waits for others costs a test nothing.
-TIMING = Timing(hold=0.05, wait=0.02)
+TIMING = Timing(hold=0.05, wait=0.02, fence=0.02)
 
 
 class Clock:
@@ -118,6 +123,36 @@ class Office:
         }
 
 
+@dataclass(frozen=True)
+class Replica:
+    """An acceptor with its decider, both in this process, and the socket between them."""
+
+    counter: Counter
+    acceptor: Acceptor
+
+    def lead(self) -> None:
+        self.counter.tell(here=True, leader="")
+
+
+@asynccontextmanager
+async def replica(
+    session: aiohttp.ClientSession, answers: Answering, *, serves: bool = True
+) -> AsyncIterator[Replica]:
+    """Connect an acceptor with a decider, or with one that hangs."""
+    ours, theirs = socket.socketpair()
+    own_reader, own_writer = await asyncio.open_connection(sock=ours)
+    counter = Counter(answers, own_reader, own_writer)
+    acceptor = Acceptor(*await asyncio.open_connection(sock=theirs), session=session)
+    serving = asyncio.create_task(counter.serve() if serves else asyncio.sleep(0))
+    listening = asyncio.create_task(acceptor.own.run())
+    try:
+        yield Replica(counter, acceptor)
+    finally:
+        own_writer.close()
+        await asyncio.gather(serving, listening)
+        await own_writer.wait_closed()
+
+
 @asynccontextmanager
 async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     """Open a server over the tree that `text` describes."""
@@ -127,8 +162,13 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     live.loaded = loaded
     apply, heard = FakeApply(live), Heard()
     desk = Desk(live=live, apply=apply, lookout=apply.lookout, listener=heard)
-    async with test_utils.TestClient(test_utils.TestServer(server.application(desk))) as client:
-        yield Office(live, apply, heard, client)
+    answers = Answers()
+    answers.desk = desk
+    async with aiohttp.ClientSession() as session, replica(session, answers) as ours:
+        ours.lead()
+        app = server.application(ours.acceptor)
+        async with test_utils.TestClient(test_utils.TestServer(app)) as client:
+            yield Office(live, apply, heard, client)
 
 
 # -- objects ----------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """The terms of one replica: what ends them, and what does not."""
 
 import asyncio
+import os
+import signal
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -64,5 +66,23 @@ async def test_a_leader_has_an_epoch_above_all_that_are_written(
     assert elector.calls[: len(want_calls)] == want_calls
 
 
-async def test_work_that_ends_by_itself_was_not_told_to():
-    assert not await app._until_told(asyncio.sleep(0))
+async def test_work_that_is_told_to_stop_ends_its_own_way():
+    ended = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+    await app._until_told(work())
+    assert ended
+
+
+async def test_an_error_of_the_work_is_not_taken_for_an_order_to_stop():
+    async def work() -> None:
+        raise AWAY
+
+    with pytest.raises(ClusterError, match="cannot be reached"):
+        await app._until_told(work())

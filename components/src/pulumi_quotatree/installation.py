@@ -57,9 +57,6 @@ _CONTROLLERS: Final = {quota_policies.BIRTH_GATE: ["spec.matchConstraints.resour
 # The controller writes its certificates there once it can answer for them.
 _CALLED: Final = "jsonpath={.webhooks[*].clientConfig.caBundle}"
 
-# Of several pods one leads, and only that one is ready; Pulumi would wait for all of them.
-_LED: Final = "jsonpath={.status.readyReplicas}=1"
-
 # Stands in the manifests where an Output goes.
 _IMAGE: Final = "quotatree-image.invalid"
 _BUNDLE: Final = "cXVvdGF0cmVl"
@@ -78,7 +75,7 @@ class QuotaTreeInstallationArgs(TypedDict):
     """Where the controller lives. Default: quotatree-system."""
 
     replicas: NotRequired[int]
-    """Pods of the controller; one of them leads. Default: 1."""
+    """Pods of the controller; one of them leads. Default: 2."""
 
     webhook_url: NotRequired[str]
     """Base URL of a controller outside the cluster; leaves Deployment and Service out."""
@@ -194,14 +191,10 @@ def _manifests(given: Mapping[str, Any], *, title: str) -> list[Manifest]:
 
 def _awaited(manifest: Manifest, settings: InstallSettings) -> Manifest:
     """Return the object with what makes it ready, where Pulumi's own idea of that is another."""
-    if manifest["kind"] == "ValidatingWebhookConfiguration" and not settings.ca_bundle:
-        wait = _CALLED
-    elif manifest["kind"] == "Deployment" and settings.replicas > 1:
-        wait = _LED
-    else:
+    if manifest["kind"] != "ValidatingWebhookConfiguration" or settings.ca_bundle:
         return manifest
     metadata = manifest["metadata"]
-    annotations = {**metadata.get("annotations", {}), kubernetes.WAIT_FOR: wait}
+    annotations = {**metadata.get("annotations", {}), kubernetes.WAIT_FOR: _CALLED}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
@@ -226,7 +219,7 @@ def _settings(given: Mapping[str, Any], *, title: str) -> InstallSettings:
             ),
             version=version("quotatree"),
             image=_text(given, "image", title=title) or "",
-            replicas=arguments.whole(given, "replicas", title=title, default=1),
+            replicas=arguments.whole(given, "replicas", title=title, default=2),
             webhook_url=_text(given, "webhook_url", title=title),
             ca_bundle=_text(given, "ca_bundle", title=title) or "",
             usage_timeout_seconds=arguments.whole(

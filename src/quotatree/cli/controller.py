@@ -32,6 +32,20 @@ from quotatree.cli import options
 @click.option("--webhook-host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - in a pod the API server comes from anywhere
 @click.option("--webhook-port", default=9443, show_default=True, help="Port to listen on.")
 @click.option(
+    "--address",
+    envvar="POD_IP",
+    show_envvar=True,
+    metavar="HOST",
+    help="Where the other replicas reach this one, to hand reviews on while it leads.",
+)
+@click.option(
+    "--pod",
+    envvar="POD_NAME",
+    show_envvar=True,
+    metavar="NAME",
+    help="The pod that this runs in, labelled quotatree.dev/leader while it leads.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
@@ -47,6 +61,8 @@ def controller_command(
     webhook_url: str | None,
     webhook_host: str,
     webhook_port: int,
+    address: str | None,
+    pod: str | None,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -56,18 +72,23 @@ def controller_command(
     manifests`; the certificates are made, published and rotated here.
     """
     from quotatree import app, telemetry
-    from quotatree.settings import Settings, WebhookSettings
+    from quotatree.cluster import eventloop
+    from quotatree.settings import LogSettings, Settings, WebhookSettings
 
     telemetry.configure(level=log_level, form=log_format)
     settings = Settings(
         namespace=namespace,
         identity=identity,
-        webhook=WebhookSettings(host=webhook_host, port=webhook_port, url=webhook_url),
+        webhook=WebhookSettings(
+            host=webhook_host, port=webhook_port, url=webhook_url, address=address
+        ),
+        pod=pod,
+        log=LogSettings(level=log_level, form=log_format),
     )
 
     async def run() -> None:
         async with await options.connect(kubeconfig, context) as client:
             await app.run(client, settings)
 
-    with asyncio.Runner(loop_factory=app.event_loop) as runner:
+    with asyncio.Runner(loop_factory=eventloop.new) as runner:
         runner.run(run())

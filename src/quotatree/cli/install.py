@@ -18,13 +18,15 @@ from quotatree.manifests import install, rbac
 from quotatree.manifests.settings import DEFAULT_NAMESPACE, InstallSettings
 from quotatree.sandbox import SandboxState
 from quotatree.sandbox.progress import Progress
-from quotatree.sandbox.state import write_private
+from quotatree.sandbox.state import FRONT, REPLICAS, write_private
 
 TOKEN_SECONDS: Final = 365 * 24 * 3600
 READY_WITHIN: Final = 60.0
 
 
-def into_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
+def into_sandbox(
+    state: SandboxState, progress: Progress, *, replicas: int | None = None
+) -> SandboxState:
     """Install quotatree into a sandbox, start it, and return when it decides.
 
     Raises:
@@ -32,11 +34,15 @@ def into_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
     """
     with progress.step("installing quotatree"):
         asyncio.run(_install(state))
-    return start_in_sandbox(state, progress)
+    return start_in_sandbox(state, progress, replicas=replicas)
 
 
-def start_in_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
+def start_in_sandbox(
+    state: SandboxState, progress: Progress, *, replicas: int | None = None
+) -> SandboxState:
     """Start the controller of an installed quotatree, and return when it decides.
+
+    `replicas` of None are as many as there are, or one.
 
     Raises:
         SandboxError: it did not get ready.
@@ -44,18 +50,39 @@ def start_in_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
     credentials = asyncio.run(_credentials(state))
     path = state.component_kubeconfig("quotatree")
     write_private(path, json.dumps(credentials).encode())
-    command = [
-        *(sys.executable, "-m", "quotatree", "controller"),
-        *("--kubeconfig", str(path)),
-        *("--identity", f"sandbox-{state.name}"),
-        *("--webhook-url", state.webhook_url),
-        *("--webhook-host", "127.0.0.1"),
-        *("--webhook-port", str(state.ports.webhook)),
-    ]
+    count = replicas or max(1, sum(it in state.processes for it in REPLICAS))
+    state = sandbox.with_replicas(state, count)
     with progress.step("starting quotatree"):
-        started = sandbox.start_quotatree(state, command, {})
+        started = sandbox.start_quotatree(state, commands(state, count), {})
         asyncio.run(_until_ready(started))
     return started
+
+
+def commands(state: SandboxState, count: int) -> dict[str, list[str]]:
+    """Return what is to run: one replica at the webhook's port, or several and the front there."""
+    webhook, run = state.ports.webhook, (sys.executable, "-m")
+    if count == 1:
+        return {REPLICAS[0]: [*run, "quotatree", *_controller(state, REPLICAS[0], webhook)]}
+    ports = state.ports.replicas[:count]
+    found = {
+        name: [*run, "quotatree", *_controller(state, name, port)]
+        for name, port in zip(REPLICAS, ports, strict=False)
+    }
+    listen = ("quotatree.sandbox.front", "--listen", str(webhook))
+    return {**found, FRONT: [*run, *listen, *map(str, ports)]}
+
+
+def _controller(state: SandboxState, name: str, port: int) -> list[str]:
+    identity = name.replace("quotatree", f"sandbox-{state.name}")
+    return [
+        "controller",
+        *("--kubeconfig", str(state.component_kubeconfig("quotatree"))),
+        *("--identity", identity),
+        *("--webhook-url", state.webhook_url),
+        *("--webhook-host", "127.0.0.1"),
+        *("--webhook-port", str(port)),
+        *("--address", "127.0.0.1"),
+    ]
 
 
 async def _install(state: SandboxState) -> None:

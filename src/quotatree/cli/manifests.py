@@ -36,7 +36,7 @@ _WRITERS = {"yaml": install.to_yaml, "json": install.to_json}
     help="Container image of the controller.",
 )
 @click.option(
-    "--replicas", type=click.IntRange(min=1), default=1, show_default=True, help="Its pods."
+    "--replicas", type=click.IntRange(min=1), default=2, show_default=True, help="Its pods."
 )
 @click.option(
     "--webhook-url",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import signal
@@ -75,6 +76,7 @@ def _output_option(command: _Command) -> _Command:
         'eval "$(quotatree sandbox up)"',
         "quotatree sandbox up --no-quotatree --name bare -o json",
         "quotatree sandbox up --kubernetes-version 1.35.4 --name older",
+        "quotatree sandbox up --replicas 3 --name ha",
     )
 )
 @_name_option("default")
@@ -92,6 +94,12 @@ def _output_option(command: _Command) -> _Command:
 )
 @click.option("--scheduler", is_flag=True, help="Run kube-scheduler too.")
 @click.option("--no-quotatree", is_flag=True, help="Only the bare control plane.")
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, len(state.REPLICAS)),
+    show_default="as many as run, or 1",
+    help="Replicas of quotatree's controller, behind one address.",
+)
 @click.option(
     "--durable",
     is_flag=True,
@@ -113,6 +121,7 @@ def up(
     etcd_version: str | None,
     scheduler: bool,
     no_quotatree: bool,
+    replicas: int | None,
     durable: bool,
     timeout: float,
     output: str,
@@ -123,7 +132,9 @@ def up(
     """
     from quotatree.cli import install as installer
 
-    install = None if no_quotatree else installer.into_sandbox
+    if no_quotatree and replicas:
+        raise click.UsageError("--replicas and --no-quotatree contradict one another")
+    install = functools.partial(installer.into_sandbox, replicas=replicas)
     settings = control_plane.Settings(
         name=name,
         kubernetes=kubernetes_version,
@@ -135,7 +146,9 @@ def up(
     began = time.monotonic()
     progress = control_plane.shown_on(sys.stderr)
     with _ended_by_signals():
-        current = control_plane.up(settings, progress=progress, install=install)
+        current = control_plane.up(
+            settings, progress=progress, install=None if no_quotatree else install
+        )
     for line in _greeting(current, time.monotonic() - began):
         click.echo(line, err=True)
     if output == "json":

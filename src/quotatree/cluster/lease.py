@@ -3,14 +3,15 @@
 The Lease gives liveness: somebody leads, and when he is gone somebody else does after `duration`.
 That two processes believe at the same moment that they lead cannot be excluded by any lease, since
 their clocks run apart and a process may stand still between looking at its clock and acting. So
-each acquisition makes a new *epoch*, the `leaseTransitions` that it wrote by compare-and-swap, and
-what a leader does is tied to that number.
+each acquisition makes a new *epoch*, and what a leader does is tied to that number. It is the
+resourceVersion of the write that took the Lease: no other write ever has the same, even if the
+Lease was deleted in between, and later ones have greater.
 
 Differences from client-go's `tools/leaderelection`, whose rules these are otherwise:
 
 - `leaseTransitions` grows with *every* acquisition, also by the same identity after a restart:
   the process before may have left requests on their way;
-- a renewal that finds another epoch is lost at once, even under the same identity.
+- a renewal that finds another number there is lost at once, even under the same identity.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any, Final
 from quotatree.cluster import client as clients
 from quotatree.cluster import paths
 from quotatree.errors import ClusterError
+from quotatree.model import names
 
 log = logging.getLogger(__name__)
 
@@ -43,29 +45,33 @@ class Term:
     """What a Lease says. `duration` is in seconds; `version` its resourceVersion as text.
 
     `renewed` is compared for equality only, since it is a time of another machine's clock.
+    `address` is where the holder's webhook is reached by other replicas, empty when it is not.
     """
 
     holder: str
     duration: float
-    epoch: int
+    transitions: int
     renewed: str
     version: str
+    address: str = ""
 
     def same_renewal(self, other: Term | None) -> bool:
         """Whether nobody renewed or took the lease between the two looks at it."""
-        mine = (self.holder, self.epoch, self.renewed)
-        return other is not None and mine == (other.holder, other.epoch, other.renewed)
+        mine = (self.holder, self.transitions, self.renewed)
+        return other is not None and mine == (other.holder, other.transitions, other.renewed)
 
 
 def term(lease: dict[str, Any]) -> Term:
     """Read a Lease; what is absent is as if nobody had ever held it."""
     spec = lease.get("spec") or {}
+    annotations = lease["metadata"].get("annotations") or {}
     return Term(
         holder=spec.get("holderIdentity") or "",
         duration=float(spec.get("leaseDurationSeconds") or 0),
-        epoch=int(spec.get("leaseTransitions") or 0),
+        transitions=int(spec.get("leaseTransitions") or 0),
         renewed=spec.get("renewTime") or "",
         version=lease["metadata"]["resourceVersion"],
+        address=annotations.get(names.ANNOTATION_ADDRESS) or "",
     )
 
 
@@ -82,7 +88,8 @@ class LeaseElector:
     """One candidate for one Lease.
 
     `duration` is in seconds. `clock` is monotonic, `wall` gives Unix seconds for people who read
-    the Lease. `lost` is set when the lease is not ours any more; `epoch` is then None.
+    the Lease. `address` is written beside our name, for replicas that do not lead. `lost` is set
+    when the lease is not ours any more; `epoch` is then None.
     """
 
     def __init__(
@@ -92,6 +99,7 @@ class LeaseElector:
         namespace: str,
         name: str,
         identity: str,
+        address: str = "",
         duration: float = DURATION,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -102,6 +110,7 @@ class LeaseElector:
         self._namespace = namespace
         self._name = name
         self._identity = identity
+        self._address = address
         self._duration = duration
         self._clock = clock
         self._wall = wall
@@ -112,6 +121,8 @@ class LeaseElector:
         self._renewed_at = 0.0
         self._acquired = ""
         self._epoch: int | None = None
+        self._transitions = 0
+        self._nudge = asyncio.Event()
         self.lost = asyncio.Event()
 
     @property
@@ -124,12 +135,38 @@ class LeaseElector:
         """Who held the lease when it was last looked at, empty when nobody did."""
         return self._seen.holder if self._seen else ""
 
+    @property
+    def leader(self) -> Term | None:
+        """What another one wrote who holds the lease by our own observation, None when none does.
+
+        Whoever died is the leader until his lease is over.
+        """
+        seen = self._seen
+        if seen is None or seen.holder in ("", self._identity) or not self._unexpired(seen):
+            return None
+        return seen
+
+    def notice(self, lease: dict[str, Any]) -> None:
+        """Take in a state of the Lease that a watch showed: it may be taken, or lost, at once."""
+        found = term(lease)
+        if self._seen is not None and int(found.version) <= int(self._seen.version):
+            return
+        if self._epoch is None:
+            self._observe(found)
+            if not found.holder:
+                self._nudge.set()
+        elif not self._ours(found):
+            self._observe(found)
+            self._lose(f"{found.holder or 'nobody'} holds it")
+            self._nudge.set()
+
     async def acquire(self, *, above: int = 0) -> int:
         """Wait until the lease is ours and return the new epoch, which is greater than `above`.
 
-        Give the greatest epoch seen anywhere as `above`: a Lease that was deleted and made anew
-        would count from 1 again and repeat an epoch. `renew` must run from now on. Errors of the
-        API server are logged and tried again; the caller ends the waiting by cancelling it.
+        Give the greatest epoch seen anywhere as `above`: what was restored from the backup of
+        another cluster may carry one that is greater than all resourceVersions here. `renew` must
+        run from now on. Errors of the API server are logged and tried again; the caller ends the
+        waiting by cancelling it.
         """
         while True:
             try:
@@ -138,7 +175,7 @@ class LeaseElector:
                     return self._epoch
             except ClusterError as error:
                 log.warning("lease %s/%s: %s", self._namespace, self._name, error)
-            await self._sleep(self._period())
+            await self._pause()
 
     async def renew(self) -> None:
         """Keep the lease; return when it is lost, with `lost` set.
@@ -146,7 +183,9 @@ class LeaseElector:
         It gives up at two thirds of the duration, when nobody else may have taken it yet.
         """
         while self._epoch is not None:
-            await self._sleep(self._period())
+            await self._pause()
+            if self._epoch is None:
+                return
             left = self._renewed_at + self._duration * DEADLINE_SHARE - self._clock()
             # A process that stood still for long does not ask first whether it was noticed.
             if left <= 0:
@@ -165,19 +204,23 @@ class LeaseElector:
         """
         if self._epoch is None or self._seen is None:
             return
-        epoch, version = self._epoch, self._seen.version
+        version = self._seen.version
         self._lose("released")
         try:
-            if not await self._give_back(epoch, version):
+            if not await self._give_back(version):
                 found = await self._read()
-                if found and (found.holder, found.epoch) == (self._identity, epoch):
-                    await self._give_back(epoch, found.version)
+                if found and self._ours(found):
+                    await self._give_back(found.version)
         except ClusterError as error:
             log.warning("lease %s/%s not released: %s", self._namespace, self._name, error)
 
-    async def _give_back(self, epoch: int, version: str) -> bool:
+    def _ours(self, found: Term) -> bool:
+        """Whether this is the lease as we took it, whoever else bears our name."""
+        return (found.holder, found.transitions) == (self._identity, self._transitions)
+
+    async def _give_back(self, version: str) -> bool:
         # One second, as client-go writes: zero is not a valid duration.
-        body = self._body(holder="", epoch=epoch, version=version, duration=1)
+        body = self._body(holder="", transitions=self._transitions, version=version, duration=1)
         try:
             self._observe(term(await self._put(body)))
         except ClusterError as error:
@@ -191,34 +234,42 @@ class LeaseElector:
         asked = self._clock()
         found = await self._read()
         if found is None:
-            body = self._body(holder=self._identity, epoch=above + 1, new=True)
-            return await self._take("POST", body, asked)
+            body = self._body(holder=self._identity, transitions=1, new=True)
+            return await self._take("POST", body, asked, above=above)
         self._observe(found)
         unchanged = self._clock() - self._seen_at
         if not may_take(found, identity=self._identity, unchanged=unchanged):
             return False
-        epoch = max(found.epoch, above) + 1
-        body = self._body(holder=self._identity, epoch=epoch, version=found.version, new=True)
-        return await self._take("PUT", body, asked)
+        body = self._body(
+            holder=self._identity,
+            transitions=found.transitions + 1,
+            version=found.version,
+            new=True,
+        )
+        return await self._take("PUT", body, asked, above=above)
 
-    async def _take(self, method: str, body: dict[str, Any], asked: float) -> bool:
+    async def _take(self, method: str, body: dict[str, Any], asked: float, *, above: int) -> bool:
         try:
             answer = await (self._put(body) if method == "PUT" else self._post(body))
         except ClusterError as error:
             if error.status == 409:
                 return False
             raise
-        self._observe(term(answer))
-        self._epoch, self._renewed_at = body["spec"]["leaseTransitions"], asked
+        taken = term(answer)
+        self._observe(taken)
+        self._transitions, self._renewed_at = taken.transitions, asked
+        # The number of the transition tells two apart that both find the same `above`.
+        self._epoch = max(int(taken.version), above + taken.transitions)
         self.lost.clear()
         log.info("lease %s/%s is ours, epoch %s", self._namespace, self._name, self._epoch)
         return True
 
     async def _renew_once(self, timeout: float) -> None:
-        assert self._epoch is not None
         assert self._seen is not None
         asked = self._clock()
-        body = self._body(holder=self._identity, epoch=self._epoch, version=self._seen.version)
+        body = self._body(
+            holder=self._identity, transitions=self._transitions, version=self._seen.version
+        )
         try:
             answer = await self._put(body, timeout=timeout)
         except ClusterError as error:
@@ -234,9 +285,9 @@ class LeaseElector:
         found = await self._read(timeout)
         if found is None:
             self._lose("the Lease object was deleted")
-        elif found.holder != self._identity or found.epoch != self._epoch:
+        elif not self._ours(found):
             self._observe(found)
-            self._lose(f"{found.holder or 'nobody'} holds it, epoch {found.epoch}")
+            self._lose(f"{found.holder or 'nobody'} holds it")
         else:
             # The renewal whose answer was lost, or an edited label: the next renewal uses this.
             self._observe(found)
@@ -251,15 +302,33 @@ class LeaseElector:
         self._epoch = None
         self.lost.set()
 
-    def _period(self) -> float:
-        """Return seconds to the next attempt, spread so that candidates do not collide."""
-        return self._duration * PERIOD_SHARE * (0.75 + 0.5 * self._chance())
+    def _unexpired(self, seen: Term) -> bool:
+        return self._clock() - self._seen_at < seen.duration
+
+    async def _pause(self) -> None:
+        """Sleep until the next attempt, at the latest until the other's lease is over, or nudged.
+
+        Spread so that candidates do not collide.
+        """
+        seconds = self._duration * PERIOD_SHARE * (0.75 + 0.5 * self._chance())
+        if self.leader is not None:
+            seconds = min(seconds, self.leader.duration - (self._clock() - self._seen_at))
+        self._nudge.clear()
+        waits = [
+            asyncio.ensure_future(self._sleep(seconds)),
+            asyncio.ensure_future(self._nudge.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _body(
         self,
         *,
         holder: str,
-        epoch: int,
+        transitions: int,
         version: str | None = None,
         duration: int | None = None,
         new: bool = False,
@@ -267,7 +336,9 @@ class LeaseElector:
         stamp = datetime.fromtimestamp(self._wall(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         if new:
             self._acquired = stamp
-        metadata = {"name": self._name, "namespace": self._namespace}
+        metadata: dict[str, Any] = {"name": self._name, "namespace": self._namespace}
+        if holder and self._address:
+            metadata["annotations"] = {names.ANNOTATION_ADDRESS: self._address}
         return {
             "apiVersion": paths.LEASES.api_version,
             "kind": paths.LEASES.kind,
@@ -275,7 +346,7 @@ class LeaseElector:
             "spec": {
                 "holderIdentity": holder,
                 "leaseDurationSeconds": duration or max(1, round(self._duration)),
-                "leaseTransitions": epoch,
+                "leaseTransitions": transitions,
                 "acquireTime": self._acquired,
                 "renewTime": stamp,
             },

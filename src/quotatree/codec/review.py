@@ -149,6 +149,16 @@ def refuse(uid: Uid, message: str, *, code: int = FORBIDDEN, reason: str = "Forb
     return _answer({"uid": uid, "allowed": False, "status": status})
 
 
+def later(uid: Uid, reason: str) -> bytes:
+    """Return the refusal of what cannot be decided now; the client is to ask again."""
+    return refuse(
+        uid,
+        f"quotatree cannot decide yet: {reason}; retry in a second",
+        code=TOO_MANY_REQUESTS,
+        reason="TooManyRequests",
+    )
+
+
 def _answer(response: Mapping[str, Any]) -> bytes:
     return orjson.dumps(
         {"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response}

@@ -1,4 +1,4 @@
-"""What the controller keeps true about its own installation: the CA bundle, the gated kinds."""
+"""What the controller keeps true about its own installation: the CA bundle, who leads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.manifests.objects import WEBHOOK_SERVICE
 from quotatree.manifests.webhook import WEBHOOK_CONFIGURATION
+from quotatree.model import names
 from quotatree.settings import Settings
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -21,6 +22,30 @@ def hosts(settings: Settings) -> tuple[str, ...]:
         return (urlsplit(settings.webhook.url).hostname or "localhost",)
     service = f"{WEBHOOK_SERVICE}.{settings.namespace}"
     return (f"{service}.svc", service, f"{service}.svc.cluster.local")
+
+
+def address(settings: Settings) -> str:
+    """Return the URL by which other replicas reach this one, empty when they cannot."""
+    host = settings.webhook.address
+    if not host:
+        return ""
+    return f"https://{f'[{host}]' if ':' in host else host}:{settings.webhook.port}"
+
+
+async def label_leader(client: Client, *, namespace: str, pod: str, leads: bool) -> None:
+    """Label our pod while we lead, and take the label from a pod that died with it."""
+    if leads:
+        selector = f"{names.LABEL_LEADER}=true"
+        found, _ = await client.list_all(paths.PODS, namespace=namespace, label_selector=selector)
+        for other in {it["metadata"]["name"] for it in found} - {pod}:
+            await _label(client, namespace, other, leads=False)
+    await _label(client, namespace, pod, leads=leads)
+
+
+async def _label(client: Client, namespace: str, pod: str, *, leads: bool) -> None:
+    value = "true" if leads else None
+    body = {"metadata": {"labels": {names.LABEL_LEADER: value}}}
+    await client.patch(paths.PODS, pod, body=body, namespace=namespace)
 
 
 def bundle_patch(configuration: dict[str, Any], bundle: bytes) -> list[dict[str, Any]]:

@@ -121,7 +121,12 @@ def _deployment(settings: InstallSettings) -> objects.Manifest:
         "metadata": objects.local_metadata(settings, DEPLOYMENT, component="controller"),
         "spec": {
             "replicas": settings.replicas,
-            "strategy": _strategy(settings),
+            # A new pod stands for election first: the one that leads hands over when it is told to
+            # stop, and no grant is lost or doubled by that (decision 0008).
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+            },
             "selector": {"matchLabels": objects.selector()},
             "template": {
                 "metadata": {"labels": objects.labels(settings, "controller")},
@@ -129,13 +134,6 @@ def _deployment(settings: InstallSettings) -> objects.Manifest:
             },
         },
     }
-
-
-def _strategy(settings: InstallSettings) -> dict[str, Any]:
-    """Return how pods are replaced: a lone one first frees the lease that its successor needs."""
-    if settings.replicas == 1:
-        return {"type": "Recreate"}
-    return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}
 
 
 def _pod(settings: InstallSettings) -> dict[str, Any]:
@@ -154,6 +152,8 @@ def _pod(settings: InstallSettings) -> dict[str, Any]:
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": objects.selector()},
+                # Without it the pods of the revision before would count during an update.
+                "matchLabelKeys": ["pod-template-hash"],
             }
         ],
         "containers": [_container(settings)],
@@ -170,6 +170,7 @@ def _container(settings: InstallSettings) -> dict[str, Any]:
             f"--webhook-port={objects.WEBHOOK_PORT}",
             "--log-format=json",
         ],
+        "env": [_from_pod("POD_NAME", "metadata.name"), _from_pod("POD_IP", "status.podIP")],
         "ports": [{"name": "webhook", "containerPort": objects.WEBHOOK_PORT}],
         # No CPU limit: throttling a decider delays every creation in the cluster.
         "resources": {
@@ -181,10 +182,16 @@ def _container(settings: InstallSettings) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
+        # It leads until no Service sends anybody here any more, and only then hands over.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
         "startupProbe": _probe("/livez", period=1, failures=60),
         "livenessProbe": _probe("/livez", period=10, failures=3),
         "readinessProbe": _probe("/readyz", period=2, failures=2),
     }
+
+
+def _from_pod(name: str, field: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": field}}}
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:

@@ -133,9 +133,11 @@ def _local_rules() -> list[dict[str, Any]]:
         _rule(
             ["coordination.k8s.io"],
             ["leases"],
-            verbs=("get", "update", "patch"),
+            verbs=(*_READ, "update", "patch"),
             only=(objects.LEASE,),
         ),
+        # The label of the pod that leads; a pod that died with it cannot take it off.
+        _rule([""], ["pods"], verbs=("list", "patch")),
         _rule([""], ["secrets"], verbs=("create",)),
         _rule(
             [""],

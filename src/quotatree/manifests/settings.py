@@ -28,8 +28,8 @@ class InstallSettings:
     image: str = ""
     """Container image of the controller; not used with `webhook_url`."""
 
-    replicas: int = 1
-    """Pods of the controller; one of them leads."""
+    replicas: int = 2
+    """Pods of the controller; one of them leads, the others take over and hand reviews on."""
 
     webhook_url: str | None = None
     """Base URL of a controller outside the cluster (`https://127.0.0.1:PORT`).

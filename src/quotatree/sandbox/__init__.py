@@ -19,6 +19,7 @@ from quotatree.sandbox.lifecycle import (
     start_quotatree,
     status,
     up,
+    with_replicas,
 )
 from quotatree.sandbox.progress import Live, Plain, Progress, Silent, Step, shown_on
 from quotatree.sandbox.state import Process, SandboxState
@@ -44,4 +45,5 @@ __all__ = [
     "start_quotatree",
     "status",
     "up",
+    "with_replicas",
 ]

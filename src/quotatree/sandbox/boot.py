@@ -24,7 +24,7 @@ CONTROL_PLANE: Final = tuple(_ARGUMENTS)
 # not end on SIGTERM. The seconds are those between SIGTERM and SIGKILL: Kubernetes' components wait
 # for each other's connections and controllers, but whatever they know is in etcd.
 _STOP_ORDER: Final = (
-    ((state.QUOTATREE,), 10.0),
+    ((state.FRONT, *state.REPLICAS), 10.0),
     ((state.SCHEDULER, state.CONTROLLER_MANAGER), 3.0),
     ((state.API_SERVER,), 3.0),
     ((state.ETCD,), 10.0),

@@ -188,15 +188,18 @@ def kill(
     component: str,
     number: signal.Signals = signal.SIGKILL,
     *,
+    whole: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> None:
     """Send a signal to one component; with SIGKILL, return when it is gone.
+
+    `whole` sends it to the processes that it has started as well: a replica of quotatree has two.
 
     Raises:
         SandboxError: the sandbox or the component does not run.
     """
     process = _process(find(name, environ=environ), component)
-    if not processes.send(process, number):
+    if not processes.send(process, number, whole=whole):
         raise SandboxError(f"{component} of sandbox {name} does not run")
     if number is signal.SIGKILL:
         processes.stop([process], grace=0.0)
@@ -235,18 +238,37 @@ def restart(
 
 
 def start_quotatree(
-    current: SandboxState, command: Sequence[str], env: Mapping[str, str]
+    current: SandboxState, commands: Mapping[str, Sequence[str]], env: Mapping[str, str]
 ) -> SandboxState:
-    """Start quotatree's controller, for use inside an `Install`; `env` is added to our own.
+    """Start quotatree's processes, for use inside an `Install`; `env` is added to our own.
 
-    One that runs with the same command and environment is left alone, another one is replaced.
+    `commands` has those of `state.REPLICAS` and `state.FRONT` that are to run. One that runs with
+    the same command and environment is left alone, another one is replaced, others are stopped.
     """
-    known = current.processes.get(state.QUOTATREE)
-    if known is not None and processes.alive(known):
-        if known.argv == tuple(command) and known.env == dict(env):
-            return current
-        current = boot.stop(current, [state.QUOTATREE])
-    return boot.launch(current, state.QUOTATREE, command, env=env)
+    for component in (*state.REPLICAS, state.FRONT):
+        command = tuple(commands.get(component, ()))
+        known = current.processes.get(component)
+        if known is not None and processes.alive(known):
+            if known.argv == command and known.env == dict(env):
+                continue
+            current = boot.stop(current, [component])
+        if command:
+            current = boot.launch(current, component, command, env=env)
+    return current
+
+
+def with_replicas(current: SandboxState, count: int) -> SandboxState:
+    """Return the sandbox with ports for so many replicas; one alone needs none of its own.
+
+    Raises:
+        SandboxError: there are no free ports.
+    """
+    known = current.ports.replicas
+    if count > 1 and len(known) < count:
+        more = ports.several(random.SystemRandom(), count - len(known))
+        chosen = replace(current.ports, replicas=(*known, *more))
+        return state.save(replace(current, ports=chosen))
+    return current
 
 
 @dataclass(frozen=True, slots=True)

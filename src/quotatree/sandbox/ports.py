@@ -21,15 +21,25 @@ def choose(generator: random.Random) -> Ports:
     Raises:
         SandboxError: none was found.
     """
+    found = several(generator, 4)
+    return Ports(api_server=found[0], etcd=found[1], etcd_peer=found[2], webhook=found[3])
+
+
+def several(generator: random.Random, count: int) -> tuple[int, ...]:
+    """So many different ports that nobody listens on at this moment.
+
+    Raises:
+        SandboxError: none was found.
+    """
     found: list[int] = []
     for _ in range(_ATTEMPTS):
+        if len(found) == count:
+            return tuple(found)
         port = generator.choice(RANGE)
         if port not in found and free(port):
             found.append(port)
-        if len(found) == 4:
-            return Ports(api_server=found[0], etcd=found[1], etcd_peer=found[2], webhook=found[3])
     raise SandboxError(
-        f"no four free ports between {RANGE.start} and {RANGE.stop}; stop what listens there, "
+        f"no {count} free ports between {RANGE.start} and {RANGE.stop}; stop what listens there, "
         "or a sandbox (quotatree sandbox status)"
     )
 

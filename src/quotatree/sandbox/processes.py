@@ -102,12 +102,15 @@ def alive(process: Process) -> bool:
     return bool(process.started) and started(process.pid) == process.started
 
 
-def send(process: Process, number: signal.Signals) -> bool:
-    """Send a signal to the process if it is still ours; False when it is gone."""
+def send(process: Process, number: signal.Signals, *, whole: bool = False) -> bool:
+    """Send a signal to the process if it is still ours; False when it is gone.
+
+    `whole` sends it to those that it has started as well: each leads a group of its own.
+    """
     if not alive(process):
         return False
     try:
-        os.kill(process.pid, number)
+        (os.killpg if whole else os.kill)(process.pid, number)
     except ProcessLookupError:
         return False
     return True
@@ -121,7 +124,7 @@ def stop(processes: Iterable[Process], *, grace: float) -> None:
     """
     ending = [process for process in processes if send(process, signal.SIGTERM)]
     for process in _survivors(ending, seconds=grace):
-        send(process, signal.SIGKILL)
+        send(process, signal.SIGKILL, whole=True)
     left = _survivors(ending, seconds=10.0)
     if left:
         names = ", ".join(f"{p.component} (pid {p.pid})" for p in left)

@@ -24,18 +24,26 @@ API_SERVER: Final = "kube-apiserver"
 CONTROLLER_MANAGER: Final = "kube-controller-manager"
 SCHEDULER: Final = "kube-scheduler"
 QUOTATREE: Final = "quotatree"
-COMPONENTS: Final = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, QUOTATREE)
+REPLICAS: Final = (QUOTATREE, *(f"{QUOTATREE}-{number}" for number in range(2, 6)))
+"""Replicas of quotatree's controller; a sandbox runs the first of them, or several."""
+FRONT: Final = f"{QUOTATREE}-front"
+"""What stands in front of several replicas."""
+COMPONENTS: Final = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, *REPLICAS, FRONT)
 """In the order of starting; stopping goes the other way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Loopback ports; `webhook` is kept free for quotatree's own server."""
+    """Loopback ports; `webhook` is kept free for quotatree's own server.
+
+    Where there are several replicas, each has one of `replicas`, and `webhook` is in front of them.
+    """
 
     api_server: int
     etcd: int
     etcd_peer: int
     webhook: int
+    replicas: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +149,7 @@ def decode(text: str, directory: Path) -> SandboxState:
             name=document["name"],
             directory=directory,
             versions=Versions(**document["versions"]),
-            ports=Ports(**document["ports"]),
+            ports=_ports(document["ports"]),
             durable=document["durable"],
             kubectl=Path(document["kubectl"]) if document["kubectl"] else None,
             processes={process.component: process for process in processes},
@@ -176,6 +184,10 @@ def write_private(path: Path, content: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     temporary.replace(path)
+
+
+def _ports(raw: dict[str, Any]) -> Ports:
+    return Ports(**raw | {"replicas": tuple(raw.get("replicas", ()))})
 
 
 def _process(raw: dict[str, Any]) -> Process:

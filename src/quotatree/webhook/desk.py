@@ -62,7 +62,7 @@ class Desk:
         """Answer a status write by native quota admission (entry 1)."""
         asked = review.usage(request)
         if not self.live.loaded:
-            return _later(asked.uid, "quotatree is still reading the cluster")
+            return review.later(asked.uid, "quotatree is still reading the cluster")
         arrived = self.live.clock()
 
         def ask(now: float) -> Verdict:
@@ -79,7 +79,7 @@ class Desk:
         """Answer the parent that a Namespace names."""
         asked = review.namespace(request)
         if not self.live.loaded:
-            return _later(asked.uid, "quotatree is still reading the cluster")
+            return review.later(asked.uid, "quotatree is still reading the cluster")
         arrived = self.live.clock()
 
         def ask(now: float) -> Verdict:
@@ -153,17 +153,8 @@ def answer(uid: Uid, namespace: Namespace, verdict: Verdict) -> bytes:
         case Refuse():
             return review.refuse(uid, verdict.message)
         case TryLater():
-            return _later(uid, verdict.reason)
+            return review.later(uid, verdict.reason)
         case Wait() | Tighten():
-            return _later(uid, "this was not decided in time")
+            return review.later(uid, "this was not decided in time")
         case _:
             assert_never(verdict)
-
-
-def _later(uid: Uid, reason: str) -> bytes:
-    return review.refuse(
-        uid,
-        f"quotatree cannot decide yet: {reason}; retry in a second",
-        code=review.TOO_MANY_REQUESTS,
-        reason="TooManyRequests",
-    )

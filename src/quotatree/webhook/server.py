@@ -1,79 +1,117 @@
-"""The admission server: TLS, paths, limits. Bytes in, bytes out; everything else is the desk's."""
+"""The admission server: TLS, paths, limits. Bytes in, bytes out; whoever answers is asked."""
 
 from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 
 from aiohttp import web
 
-from quotatree.cluster.live import Live
-from quotatree.codec import review
-from quotatree.errors import InputError
-from quotatree.webhook.desk import Desk
+from quotatree.webhook import routes
+from quotatree.webhook.frames import Answer
+from quotatree.webhook.pulse import UnansweredError
+from quotatree.webhook.ways import Taken
 
 LOG: Final = logging.getLogger(__name__)
 
 MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes: object and oldObject of the greatest size that etcd stores (1.5 MiB) fit twice."""
+KEEP_ALIVE: Final = 120.0
+"""Seconds that an idle connection is kept: longer than API servers keep theirs (90 s)."""
+ENDING: Final = 1.0
+"""Seconds for reviews that are under way when the server ends."""
 
-Handler = Callable[[Mapping[str, Any]], Awaitable[bytes]]
+
+class Decider(Protocol):
+    """The decider of this replica."""
+
+    async def ask(self, path: str, body: bytes = b"", *, taken: Taken = ...) -> Answer:
+        """Return its answer. Raises: UnansweredError when it gives none."""
 
 
-def application(desk: Desk) -> web.Application:
+class Acceptor(Protocol):
+    """Who answers, or knows who does."""
+
+    @property
+    def own(self) -> Decider:
+        """The decider of this replica, whoever leads."""
+
+    async def review(self, path: str, body: bytes) -> tuple[Answer, bool]:
+        """Return the answer to a review, and whether its connection may stay."""
+
+
+def application(acceptor: Acceptor) -> web.Application:
     """Return the server's paths."""
     app = web.Application(client_max_size=MAX_BODY)
-    app.router.add_post("/admit/usage", _reviews(desk.usage))
-    app.router.add_post("/validate/namespace", _reviews(desk.namespace))
-    app.router.add_post("/validate/treequota", _reviews(desk.quota))
-    app.router.add_get("/livez", _alive)
-    app.router.add_get("/readyz", _ready(desk.live))
+    for path in routes.REVIEWS:
+        app.router.add_post(path, _reviews(acceptor))
+        app.router.add_post(routes.RELAY + path, _relayed(acceptor))
+    for path in (routes.ALIVE, routes.READY):
+        app.router.add_get(path, _health(acceptor))
     return app
 
 
-def _reviews(handle: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Wrap a handler: what cannot be read is 400, a fault of ours is a refusal and a log line."""
+Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+
+def _reviews(acceptor: Acceptor) -> Respond:
     async def respond(request: web.Request) -> web.Response:
-        body = await request.read()
+        answer, stays = await acceptor.review(request.path, await request.read())
+        response = _response(answer)
+        if not stays:
+            response.force_close()
+        return response
+
+    return respond
+
+
+def _relayed(acceptor: Acceptor) -> Respond:
+    """Answer another replica: the head as soon as our decider has the question, then the rest."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        body, response = await request.read(), web.StreamResponse()
+
+        async def taken() -> None:
+            await response.prepare(request)
+
         try:
-            asked = review.request_of(body)
-            return _json(await handle(asked))
-        except InputError as error:
-            return web.Response(status=400, text=f"cannot read this AdmissionReview: {error}\n")
-        except Exception:
-            LOG.exception("a review could not be answered", extra={"path": request.path})
-            return web.Response(status=500, text="quotatree failed to decide; see its log\n")
+            path = request.path.removeprefix(routes.RELAY)
+            answer = await acceptor.own.ask(path, body, taken=taken)
+            await response.write(answer.pack())
+        except UnansweredError as error:
+            if not response.prepared:
+                return web.Response(status=503, text=f"{error}\n")
+            response.force_close()
+        return response
 
     return respond
 
 
-def _json(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="application/json")
-
-
-async def _alive(_: web.Request) -> web.Response:
-    return web.Response(text="ok\n")
-
-
-def _ready(live: Live) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def respond(_: web.Request) -> web.Response:
-        if live.loaded:
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text="reading the cluster\n")
+def _health(acceptor: Acceptor) -> Respond:
+    async def respond(request: web.Request) -> web.Response:
+        try:
+            return _response(await acceptor.own.ask(request.path))
+        except UnansweredError as error:
+            return web.Response(status=503, text=f"{error}\n")
 
     return respond
 
 
-async def serve(
-    desk: Desk, *, host: str, port: int, tls: ssl.SSLContext
-) -> tuple[web.AppRunner, int]:
-    """Start to listen and return the runner (to be cleaned up) and the port that it got."""
-    runner = web.AppRunner(application(desk), access_log=None, keepalive_timeout=120.0)
+def _response(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, content_type=answer.media)
+
+
+async def serve(acceptor: Acceptor, *, host: str, port: int, tls: ssl.SSLContext) -> web.AppRunner:
+    """Start to listen and return the runner, to be cleaned up."""
+    runner = web.AppRunner(
+        application(acceptor),
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE,
+        shutdown_timeout=ENDING,
+    )
     await runner.setup()
-    site = web.TCPSite(runner, host, port, ssl_context=tls, backlog=512)
-    await site.start()
-    sockets = runner.addresses
-    return runner, int(sockets[0][1])
+    await web.TCPSite(runner, host, port, ssl_context=tls, backlog=512).start()
+    LOG.info("listening", extra={"port": runner.addresses[0][1]})
+    return runner

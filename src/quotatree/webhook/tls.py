@@ -1,8 +1,8 @@
-"""The webhook's certificates in their Secret, shared by all replicas, and the context they serve.
+"""The webhook's certificates in their Secret, shared by all replicas.
 
-What is needed is decided in `certificates`; here it is read, written by compare-and-swap, and
-loaded. Two replicas that find the same need both make certificates, one of them wins the write,
-and the other uses what won.
+What is needed is decided in `certificates`; here it is read and written by compare-and-swap. Two
+replicas that find the same need both make certificates, one of them wins the write, and the other
+uses what won.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-import ssl
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from quotatree.cluster import client as clients
@@ -36,10 +33,8 @@ ROUNDS: Final = 8
 class CertificateKeeper:
     """One replica's hold on the certificates.
 
-    `context` is for the server and stays the same object: connections that stand go on with what
-    they have, new ones see the newest certificate. `refresh` is to be called before the first
-    connection and then, in every replica, a few times a day or more often; it costs one read when
-    nothing is to be done. `wall` gives Unix seconds.
+    `refresh` is to be called before the first connection and then, in every replica, a few times a
+    day or more often; it costs one read when nothing is to be done. `wall` gives Unix seconds.
     """
 
     def __init__(
@@ -56,9 +51,13 @@ class CertificateKeeper:
         self._hosts = tuple(hosts)
         self._name = name
         self._wall = wall
-        self._loaded: bytes = b""
+        self._chain: bytes = b""
         self._bundle: bytes = b""
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+
+    @property
+    def chain(self) -> bytes:
+        """What the server shows, with its key, as PEM; empty before the first `refresh`."""
+        return self._chain
 
     @property
     def bundle(self) -> bytes:
@@ -69,14 +68,17 @@ class CertificateKeeper:
         return self._bundle
 
     async def refresh(self) -> bool:
-        """Make the certificates right in the cluster and load them; return whether they changed.
+        """Make the certificates right in the cluster; return whether they changed.
 
         Raises:
             ClusterError: the Secret cannot be read or written, or holds a certificate of somebody
                 else's that cannot be used.
         """
         issued = await self._agree()
-        return self._load(issued)
+        found = (certificates.pem(issued.chain) + issued.key_pem, issued.bundle)
+        changed = found != (self._chain, self._bundle)
+        self._chain, self._bundle = found
+        return changed
 
     async def _agree(self) -> Issued:
         """Read, decide, write, until nothing is left to be done."""
@@ -146,14 +148,6 @@ class CertificateKeeper:
         if have.serving.not_valid_after_utc <= now:
             log.warning("Secret %s: the certificate has expired", self._name)
 
-    def _load(self, issued: Issued) -> bool:
-        text = certificates.pem(issued.chain) + issued.key_pem
-        changed = (text, issued.bundle) != (self._loaded, self._bundle)
-        if text != self._loaded:
-            load_chain(self.context, text)
-        self._loaded, self._bundle = text, issued.bundle
-        return changed
-
 
 def is_foreign(secret: Mapping[str, Any]) -> bool:
     """Whether somebody else fills this Secret: cert-manager, or people who keep their own key.
@@ -178,16 +172,6 @@ def read(secret: Mapping[str, Any]) -> Issued | None:
     if CERT_MANAGER in (secret["metadata"].get("annotations") or {}):
         data.pop(certificates.AUTHORITY_KEY, None)
     return certificates.parse(data)
-
-
-def load_chain(context: ssl.SSLContext, text: bytes) -> None:
-    """Load a certificate chain and its key (PEM) into a context that may be in use."""
-    # OpenSSL's interface takes files only: a private folder that lives as long as the call.
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "webhook.pem")
-        file.touch(mode=0o600)
-        file.write_bytes(text)
-        context.load_cert_chain(file)
 
 
 def _filled(secret: Mapping[str, Any], made: Issued) -> dict[str, Any]:

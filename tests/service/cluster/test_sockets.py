@@ -13,17 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from quotatree import app
-from quotatree.cluster import together
+from quotatree.cluster import eventloop, together
 from quotatree.cluster.client import Client
 from quotatree.cluster.kubeconfig import Access
 from quotatree.errors import ClusterError
-from quotatree.webhook import certificates, tls
+from quotatree.webhook import certificates, chain
 from quotatree.webhook.certificates import Step
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
-    "the one of the controller": app.event_loop,
+    "the one of the controller": eventloop.new,
 }
 
 
@@ -55,7 +54,7 @@ def access() -> Iterator[Access]:
     now = datetime.fromtimestamp(time.time(), UTC)
     made = certificates.carry_out(Step.START, None, hosts=("127.0.0.1",), now=now)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_chain(context, certificates.pem(made.chain) + made.key_pem)
+    chain.load(context, certificates.pem(made.chain) + made.key_pem)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Watched)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -21,7 +21,7 @@ from quotatree.sandbox.download import Source, Unavailable
 from quotatree.sandbox.locations import Locations
 from quotatree.sandbox.progress import Plain, Silent
 from quotatree.sandbox.versions import Versions
-from quotatree.webhook import certificates, tls
+from quotatree.webhook import certificates, chain
 from quotatree.webhook.certificates import Step
 
 PROGRAM = b"#!/bin/sh\necho etcd Version: 3.6.8\n" + b"# filler\n" * 50_000
@@ -91,7 +91,7 @@ def site(tmp_path, monkeypatch) -> Iterator[Site]:
     now = datetime.fromtimestamp(time.time(), UTC)
     made = certificates.carry_out(Step.START, None, hosts=("127.0.0.1",), now=now)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_chain(context, certificates.pem(made.chain) + made.key_pem)
+    chain.load(context, certificates.pem(made.chain) + made.key_pem)
     trusted = tmp_path / "trusted.pem"
     trusted.write_bytes(made.bundle)
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))

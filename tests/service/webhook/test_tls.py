@@ -14,7 +14,7 @@ import pytest
 
 from quotatree.cluster import paths
 from quotatree.errors import ClusterError
-from quotatree.webhook import certificates, tls
+from quotatree.webhook import certificates, chain, tls
 from quotatree.webhook.certificates import Step
 
 HOSTS = ("quotatree-webhook.quotatree-system.svc", "127.0.0.1")
@@ -212,8 +212,10 @@ async def test_reloading_drops_no_connection_and_new_ones_see_the_new_certificat
             writer.write(line)
         writer.close()
 
-    server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=keeps.context)
-    port = server.sockets[0].getsockname()[1]
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    chain.load(context, keeps.chain)
+    listener = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=context)
+    port = listener.sockets[0].getsockname()[1]
     trusts = ssl.create_default_context(cadata=keeps.bundle.decode())
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes | None]:
@@ -230,6 +232,7 @@ async def test_reloading_drops_no_connection_and_new_ones_see_the_new_certificat
     assert await works(reader, writer)
     secrets.secret = None
     assert await keeps.refresh()
+    chain.load(context, keeps.chain)
     trusts.load_verify_locations(cadata=keeps.bundle.decode())
     assert await works(reader, writer)
     new_reader, new_writer, after = await connect()
@@ -238,5 +241,5 @@ async def test_reloading_drops_no_connection_and_new_ones_see_the_new_certificat
     for each in (writer, new_writer):
         each.close()
         await each.wait_closed()
-    server.close()
-    await server.wait_closed()
+    listener.close()
+    await listener.wait_closed()

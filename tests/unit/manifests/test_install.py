@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from tools import golden
@@ -185,12 +186,24 @@ def test_settings_that_no_installation_can_have(settings: dict[str, Any], want: 
         InstallSettings(version="0", **settings)
 
 
-def test_a_lone_pod_gives_up_the_lease_before_its_successor_starts() -> None:
-    def strategy(replicas: int) -> str:
-        settings = InstallSettings(version="0", image="i", replicas=replicas)
-        return str(of_kind(settings, "Deployment")[0]["spec"]["strategy"]["type"])
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_an_update_stops_no_pod_before_its_successor_stands_for_election(replicas: int) -> None:
+    settings = InstallSettings(version="0", image="i", replicas=replicas)
+    strategy = of_kind(settings, "Deployment")[0]["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
-    assert [strategy(it) for it in (1, 2)] == ["Recreate", "RollingUpdate"]
+
+def test_a_pod_knows_its_name_and_address_for_the_others_and_for_the_label() -> None:
+    (container,) = of_kind(INSIDE, "Deployment")[0]["spec"]["template"]["spec"]["containers"]
+    given = {it["name"] for it in container["env"]}
+    options = {it.envvar for it in controller_command.params if isinstance(it, click.Option)}
+    assert given == options - {None} == {"POD_NAME", "POD_IP"}
+
+
+def test_all_pods_but_one_survive_a_drain() -> None:
+    (budget,) = of_kind(INSIDE, "PodDisruptionBudget")
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert of_kind(INSIDE, "Deployment")[0]["spec"]["replicas"] == 2
 
 
 def test_the_gate_covers_what_the_settings_name() -> None:

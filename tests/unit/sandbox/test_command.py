@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
+from quotatree.cli import install
 from quotatree.cli.sandbox import sandbox
-from quotatree.sandbox import state
+from quotatree.sandbox import lifecycle, state
 from quotatree.sandbox.locations import Locations
 from quotatree.sandbox.versions import PINNED
 
@@ -22,6 +24,9 @@ def run(tmp_path, monkeypatch):
         ["up", "--kubernetes-version", "newest"],
         ["up", "--etcd-version", "3.6"],
         ["up", "--timeout", "0"],
+        ["up", "--replicas", "0"],
+        ["up", "--replicas", "6"],
+        ["up", "--replicas", "2", "--no-quotatree"],
         ["down", "--name", "../other"],
         ["logs", "kubelet"],
         ["status", "-o", "yaml"],
@@ -98,6 +103,41 @@ def test_logs_are_the_last_lines_of_each_component(run, tmp_path):
     assert run("logs", "etcd", "--name", "one", "-n", "2").stdout == "two\nthree\n"
 
 
+def test_one_replica_listens_where_the_webhook_is_called(tmp_path):
+    (command,) = install.commands(_save(tmp_path), 1).values()
+    assert option(command, "--webhook-port") == "4"
+    assert option(command, "--identity") == "sandbox-one"
+
+
+def test_several_replicas_differ_in_name_and_port_and_the_front_knows_all_of_them(tmp_path):
+    current = replace(_save(tmp_path), ports=replace(PORTS, replicas=(11, 12, 13)))
+    started = install.commands(current, 3)
+    front = started.pop(state.FRONT)
+    assert tuple(started) == state.REPLICAS[:3]
+    ports = [option(command, "--webhook-port") for command in started.values()]
+    assert (ports, front[-3:]) == (["11", "12", "13"], ["11", "12", "13"])
+    assert option(front, "--listen") == "4"
+    assert len({option(command, "--identity") for command in started.values()}) == 3
+    urls = {option(command, "--webhook-url") for command in started.values()}
+    assert urls == {current.webhook_url}, "one name, one certificate"
+
+
+def test_a_replica_more_keeps_the_ports_of_those_that_run(tmp_path):
+    two = lifecycle.with_replicas(_save(tmp_path), 2)
+    three = lifecycle.with_replicas(two, 3)
+    assert three.ports.replicas[:2] == two.ports.replicas
+    assert len(set(three.ports.replicas)) == 3
+    assert state.load(three.directory) == three
+    assert lifecycle.with_replicas(three, 1) == three
+
+
+def option(command, name):
+    return command[command.index(name) + 1]
+
+
+PORTS = state.Ports(api_server=20001, etcd=2, etcd_peer=3, webhook=4)
+
+
 def _save(root):
     directory = Locations.of({"XDG_STATE_HOME": str(root)}).sandbox("one")
     return state.save(
@@ -105,6 +145,6 @@ def _save(root):
             name="one",
             directory=directory,
             versions=PINNED,
-            ports=state.Ports(api_server=20001, etcd=2, etcd_peer=3, webhook=4),
+            ports=PORTS,
         )
     )

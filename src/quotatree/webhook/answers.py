@@ -1,0 +1,108 @@
+"""The decider's side: which handler answers which path, and the socket that questions come by."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+import orjson
+
+from quotatree.codec import review
+from quotatree.errors import InputError
+from quotatree.webhook import frames, routes, unanswered
+from quotatree.webhook.desk import Desk
+from quotatree.webhook.frames import Answer, Frame, Kind
+
+LOG: Final = logging.getLogger(__name__)
+
+Handler = Callable[[Mapping[str, Any]], Awaitable[bytes]]
+
+
+class Answers:
+    """Answers to every path, from the desk of the present term.
+
+    `follows` says whether another replica leads, so that this one is of use though it has read
+    nothing.
+    """
+
+    def __init__(self) -> None:
+        self.desk: Desk | None = None
+        self.follows: Callable[[], bool] = lambda: False
+
+    async def answer(self, path: str, body: bytes = b"") -> Answer:
+        """Answer one request; what cannot be read is 400, a fault of ours 500 and a log line."""
+        if path == routes.ALIVE:
+            return _said("ok")
+        if path == routes.READY:
+            return self._ready()
+        if self.desk is None:
+            return unanswered.answer(path, body, "this replica begins or ends a term")
+        handlers: dict[str, Handler] = {
+            routes.USAGE: self.desk.usage,
+            routes.NAMESPACE: self.desk.namespace,
+            routes.TREE_QUOTA: self.desk.quota,
+        }
+        try:
+            return Answer(body=await handlers[path](review.request_of(body)))
+        except InputError as error:
+            return _said(f"cannot read this AdmissionReview: {error}", status=400)
+        except Exception:
+            LOG.exception("a review could not be answered", extra={"path": path})
+            return _said("quotatree failed to decide; see its log", status=500)
+
+    def _ready(self) -> Answer:
+        if (self.desk is not None and self.desk.live.loaded) or self.follows():
+            return _said("ok")
+        return _said("reading the cluster", status=503)
+
+
+def _said(text: str, *, status: int = 200) -> Answer:
+    return Answer(status=status, media=frames.TEXT, body=f"{text}\n".encode())
+
+
+class Answering(Protocol):
+    """Who answers questions."""
+
+    async def answer(self, path: str, body: bytes = b"") -> Answer:
+        """Return the answer to one request; it never fails."""
+
+
+class Counter:
+    """The decider's end of the socket to its acceptor."""
+
+    def __init__(
+        self, answers: Answering, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._answers = answers
+        self._reader = reader
+        self._writer = writer
+        self._busy: set[asyncio.Task[None]] = set()
+
+    def tell(self, **what: object) -> None:
+        """Tell the acceptor something; see `acceptor.Acceptor.heard` for what it understands."""
+        self._send(Frame(Kind.TELL, 0, orjson.dumps(what)))
+
+    async def serve(self) -> None:
+        """Answer until the acceptor is gone."""
+        while (frame := await frames.read(self._reader)) is not None:
+            asked = frames.question(frame.content)
+            self._send(Frame(Kind.TAKEN, frame.number, b""))
+            # After a standstill the questions of before are still here, and nobody waits for them.
+            if asked.until < time.monotonic():
+                self._send(Frame(Kind.ANSWER, frame.number, _said("late", status=503).pack()))
+                continue
+            task = asyncio.create_task(self._answer(frame.number, asked))
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+
+    async def _answer(self, number: int, asked: frames.Question) -> None:
+        found = await self._answers.answer(asked.path, asked.body)
+        self._send(Frame(Kind.ANSWER, number, found.pack()))
+
+    def _send(self, frame: Frame) -> None:
+        # Not drained: questions are few, and a slow acceptor must not hold up the decider.
+        if not self._writer.is_closing():
+            self._writer.write(frame.pack())

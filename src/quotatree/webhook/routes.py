@@ -1,0 +1,20 @@
+"""The paths of the admission server, and what is said where no replica can answer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quotatree.manifests import webhook
+
+USAGE: Final = webhook.USAGE_PATH
+NAMESPACE: Final = webhook.NAMESPACE_PATH
+TREE_QUOTA: Final = webhook.TREE_QUOTA_PATH
+REVIEWS: Final = (USAGE, NAMESPACE, TREE_QUOTA)
+REFUSABLE: Final = frozenset({USAGE, NAMESPACE, TREE_QUOTA})
+"""Reviews that are refused where nobody decides."""
+
+ALIVE: Final = "/livez"
+READY: Final = "/readyz"
+
+RELAY: Final = "/relay"
+"""Before the path of a review that another replica hands on; it is never handed on again."""
