@@ -16,7 +16,7 @@ from quotatree.engine.account import AccountKey
 from quotatree.engine.forest import Amounts
 from quotatree.engine.ledger import Ledger
 from quotatree.model.names import Namespace, QuotaName
-from quotatree.model.quota import Quota, QuotaStatus
+from quotatree.model.quota import FailurePolicy, Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet
 from quotatree.model.verdict import Limit
 
@@ -128,6 +128,15 @@ class Limits:
     def scope_sets(self, path: Iterable[Namespace]) -> set[ScopeSet]:
         """Return the scope sets that the TreeQuotas on `path` use."""
         return {quota.scopes for name in path for quota in self.quotas(name)}
+
+    def failure_policy(self, path: Iterable[Namespace], scopes: ScopeSet) -> FailurePolicy:
+        """Return what happens to growth under `path` while nobody answers.
+
+        It passes only where every limit that bounds it says so: one that says `Fail` is kept.
+        """
+        bounding = [q for name in path for q in self.quotas(name) if q.scopes == scopes]
+        lenient = bounding and all(q.failure_policy is FailurePolicy.IGNORE for q in bounding)
+        return FailurePolicy.IGNORE if lenient else FailurePolicy.FAIL
 
 
 def _names(quota: Quota | None) -> frozenset[str]:

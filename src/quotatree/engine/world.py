@@ -276,6 +276,7 @@ def _shape(quota: ManagedQuota) -> tuple[object, ...]:
         quota.epoch,
         quota.limited_by,
         quota.labelled,
+        quota.failure_policy,
         quota.limits,
         quota.terminating,
     )
