@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from quotatree.cli import mistakes, observe, options, plan_apply, plan_recount
-from quotatree.cli.plan_recount import Recount, Wanted
+from quotatree.cli import mistakes, observe, options, plan_apply
+from quotatree.cluster import recount
 from quotatree.cluster.client import Client
+from quotatree.cluster.recount import Recount, Wanted
 from quotatree.codec import standing
 from quotatree.codec import state as state_codec
 from quotatree.codec.standing import Conflict
@@ -66,7 +67,7 @@ async def live(client: Client, tree: TreeFile, *, now: datetime) -> Situation:
 
 async def _counted(client: Client, seen: Observed, tree: TreeFile, *, now: datetime) -> Recount:
     """Return the usage that the tree would have measured for the first time."""
-    return await plan_recount.recount(client, whatif.after(seen, tree).unmeasured, now)
+    return await recount.recount(client, whatif.after(seen, tree).unmeasured, now)
 
 
 async def _offers(client: Client, tree: TreeFile) -> tuple[Offers | None, str]:

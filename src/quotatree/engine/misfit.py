@@ -358,7 +358,7 @@ def _must_say(trial: Trial) -> Iterator[Finding]:
 
 def _new_compute(trial: Trial, name: Namespace) -> set[str]:
     def limited(world: World) -> set[str]:
-        quotas = [q for n in world.ledger.forest.path(name) for q in world.limits.quotas(n)]
+        quotas = [q for n in world.ledger.forest.path(name) for q in world.limits.enforced(n)]
         return {resource for q in quotas if not q.scopes for resource in q.hard}
 
     if name not in trial.before.namespaces:

@@ -1,0 +1,114 @@
+"""Counting for TreeQuotas that only observe: now and then, gently, and aside from everything else.
+
+Who is refused never depends on it: when a count fails, figures are old and that is all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Final, TypeVar, cast
+
+from quotatree.cluster import recount
+from quotatree.cluster.client import Client
+from quotatree.cluster.live import Live
+from quotatree.cluster.recount import Pace
+from quotatree.controller.due import Due
+from quotatree.controller.events import Recorder
+from quotatree.engine import observing
+from quotatree.engine.observing import Counted, Steps, Wanted
+from quotatree.errors import ClusterError
+from quotatree.settings import LoopSettings
+
+LOG: Final = logging.getLogger(__name__)
+
+LOOK: Final = 1.0
+"""Seconds between looks whether there is anything to count: a new TreeQuota need not wait long."""
+
+_T = TypeVar("_T")
+
+
+class Observer:
+    """Keeps the sights of a world up to date."""
+
+    def __init__(
+        self,
+        client: Client,
+        live: Live,
+        *,
+        settings: LoopSettings,
+        wall: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._live = live
+        self._every = settings.observe_every
+        self._pace = Pace(page=settings.observe_page, pause=settings.observe_pause)
+        self._wall = wall
+        self._again = 0.0
+        self._failed = False
+        self._last = Counted()
+
+    async def run(self, recorder: Recorder, due: Due) -> None:
+        """Run until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if not self._live.loaded or not self._is_time():
+                continue
+            try:
+                await self.count(recorder, due)
+                self._failed = False
+            except ClusterError as error:
+                LOG.warning("not counted", extra={"error": str(error)})
+                self._failed = True
+            self._again = self._live.clock() + self._every
+
+    def _is_time(self) -> bool:
+        """Whether something observes that has not been counted yet, or not for long.
+
+        After a count that failed, everything waits for its time.
+        """
+        world = self._live.world
+        quotas = world.limits.observing()
+        news = any(
+            (sight := world.sights.get(q.key)) is None or sight.asked != q.asked for q in quotas
+        )
+        if news and not self._failed:
+            return True
+        return bool(quotas) and self._live.clock() >= self._again
+
+    async def count(self, recorder: Recorder, due: Due) -> None:
+        """Count once, and say what came of it; what is asked for meanwhile is counted next."""
+        world = self._live.world
+        order = await _in_steps(observing.order(world))
+        now = datetime.fromtimestamp(self._wall(), tz=UTC)
+        found = await recount.recount(self._client, order.wanted, now, pace=self._pace)
+        reasons = uncounted(order.wanted, found.unlisted)
+        counted = Counted(order=order, used=found.used, uncounted=reasons)
+        world.sights = await _in_steps(observing.look(world, counted, self._last))
+        self._last = counted
+        recorder.would_refuse(world.sights.values())
+        for namespace, _ in world.sights:
+            due.again(namespace)
+
+
+async def _in_steps(steps: Steps[_T]) -> _T:
+    """Take the steps one by one, with everything else that waits in between."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return cast("_T", done.value)
+        await asyncio.sleep(0)
+
+
+def uncounted(wanted: Wanted, unlisted: Iterable[recount.Wanted]) -> dict[str, str]:
+    """Return why some of the names that are wanted could not be counted."""
+    every = {name for names in wanted.values() for name in names}
+    counted = {n for what in recount.wanted(wanted) for names in what.names.values() for n in names}
+    found = dict.fromkeys(every - counted, "custom kinds are not counted")
+    for what in unlisted:
+        names = {name for names in what.names.values() for name in names}
+        found |= dict.fromkeys(names, f"quotatree may not list {what.resource}")
+    return {str(name): why for name, why in sorted(found.items())}
