@@ -48,39 +48,41 @@ class Observer:
         self._wall = wall
         self._again = 0.0
         self._failed = False
+        self._ordered = 0
         self._last = Counted()
 
     async def run(self, recorder: Recorder, due: Due) -> None:
         """Run until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
-            if not self._live.loaded or not self._is_time():
+            if not self._live.loaded or not self.due():
                 continue
+            failed = True
             try:
                 await self.count(recorder, due)
-                self._failed = False
+                failed = False
             except ClusterError as error:
                 LOG.warning("not counted", extra={"error": str(error)})
-                self._failed = True
-            self._again = self._live.clock() + self._every
+            except Exception:  # those who decide must not end for what is only observed
+                LOG.exception("not counted, for a fault of ours")
+            self.rest(failed=failed)
 
-    def _is_time(self) -> bool:
-        """Whether something observes that has not been counted yet, or not for long.
+    def rest(self, *, failed: bool) -> None:
+        """Let some time pass before the next count; after one that failed even for what is new."""
+        self._failed = failed
+        self._again = self._live.clock() + self._every
 
-        After a count that failed, everything waits for its time.
-        """
-        world = self._live.world
-        quotas = world.limits.observing()
-        news = any(
-            (sight := world.sights.get(q.key)) is None or sight.asked != q.asked for q in quotas
-        )
-        if news and not self._failed:
+    def due(self) -> bool:
+        """Whether there is something new to observe, or something that was not counted for long."""
+        limits = self._live.world.limits
+        if limits.observed != self._ordered and not self._failed:
             return True
-        return bool(quotas) and self._live.clock() >= self._again
+        return limits.observes() and self._live.clock() >= self._again
 
     async def count(self, recorder: Recorder, due: Due) -> None:
         """Count once, and say what came of it; what is asked for meanwhile is counted next."""
         world = self._live.world
+        self._ordered = world.limits.observed
         order = await _in_steps(observing.order(world))
         now = datetime.fromtimestamp(self._wall(), tz=UTC)
         found = await recount.recount(self._client, order.wanted, now, pace=self._pace)

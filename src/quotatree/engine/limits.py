@@ -22,9 +22,13 @@ from quotatree.model.verdict import Limit
 
 
 class Limits:
-    """The TreeQuotas of the forest, and which of their guarantees still wait."""
+    """The TreeQuotas of the forest, and which of their guarantees still wait.
+
+    `observed` grows whenever another thing is to be observed.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
+        self.observed = 0
         self._ledger = ledger
         self._quotas: dict[Namespace, dict[QuotaName, Quota]] = {}
         self._waiting: dict[AccountKey, Amounts] = {}
@@ -39,6 +43,10 @@ class Limits:
     def enforced(self, name: Namespace) -> tuple[Quota, ...]:
         """Return those of them that limit or reserve anything."""
         return tuple(quota for quota in self.quotas(name) if quota.enforced)
+
+    def observes(self) -> bool:
+        """Whether any TreeQuota only observes."""
+        return bool(self._observing)
 
     def observing(self) -> tuple[Quota, ...]:
         """Return the TreeQuotas that only observe, by namespace and name."""
@@ -76,6 +84,7 @@ class Limits:
         self._count_names(known, quota)
         if known is not None and known.uid == quota.uid and known.generation == quota.generation:
             return False
+        self.observed += not all(q.enforced for q in (quota, known or quota))
         scopes = {quota.scopes} if known is None else {quota.scopes, known.scopes}
         self._apply(quota.namespace, scopes, first=known is None)
         return True
@@ -89,6 +98,7 @@ class Limits:
         if not found:
             del self._quotas[quota.namespace]
         self._observing.pop(quota.key, None)
+        self.observed += not known.enforced
         self._count_names(known, None)
         self._apply(quota.namespace, {known.scopes}, first=False)
         return True

@@ -11,12 +11,21 @@ from quotatree.model.quota import Condition, Quota, QuotaStatus
 from quotatree.model.sight import Sight
 from quotatree.units.resources import EMPTY, Resources
 
+OBSERVED: Final = "Observed"
+PARTLY: Final = "NotCounted"
+"""Reasons of `Ready` once objects were counted: all that are asked for, or some."""
+
 _SHOWN: Final = 3  # of those who grew
 
 
 def status_of(quota: Quota, sight: Sight | None, *, others: Iterable[Condition]) -> QuotaStatus:
-    """Return its status; a sight of another spec than the present one says nothing of it."""
+    """Return its status; a sight of another spec than the present one says nothing of it.
+
+    What was counted before a restart stands until the first count after it.
+    """
     if sight is None or sight.asked != quota.asked:
+        if quota.status is not None and _was_counted(quota, quota.status):
+            return quota.status
         return _status(quota, [_ready("Counting", "its objects are about to be counted"), *others])
     return _status(quota, [_counted(sight), _exceeded(sight), *_guarantee(sight), *others], sight)
 
@@ -36,6 +45,11 @@ def _status(
     )
 
 
+def _was_counted(quota: Quota, status: QuotaStatus) -> bool:
+    reasons = {condition.reason for condition in status.conditions if condition.type == "Ready"}
+    return status.observed_generation == quota.generation and bool(reasons & {OBSERVED, PARTLY})
+
+
 def _ready(reason: str, message: str, *, status: bool = False) -> Condition:
     return Condition(type="Ready", status=status, reason=reason, message=message)
 
@@ -43,9 +57,9 @@ def _ready(reason: str, message: str, *, status: bool = False) -> Condition:
 def _counted(sight: Sight) -> Condition:
     if sight.uncounted:
         names = ", ".join(f"{name} ({why})" for name, why in sorted(sight.uncounted.items()))
-        return _ready("NotCounted", f"not counted, and taken for nothing: {names}")
+        return _ready(PARTLY, f"not counted, and taken for nothing: {names}")
     message = "counted in the objects themselves, now and then; nothing is refused or kept free"
-    return _ready("Observed", message, status=True)
+    return _ready(OBSERVED, message, status=True)
 
 
 def _exceeded(sight: Sight) -> Condition:

@@ -37,7 +37,8 @@ class Bench:
     """An observer of `org > a; org > b` that observes two pods, and whom it tells."""
 
     def __init__(self, api: Client, **hard: str) -> None:
-        self.live = Live(clock=lambda: 100.0)
+        self.now = 100.0
+        self.live = Live(clock=lambda: self.now)
         self.world = self.live.world
         words.world("org > a; org > b", into=self.world)
         self.recorder = Recorder(self.world, repeat_after=0.0)
@@ -123,6 +124,28 @@ async def test_a_count_that_fails_leaves_the_figures_as_they_were(
     with pytest.raises(ClusterError):
         await bench.count()
     assert bench.world.sights[KEY].used == {"pods": NANO}
+
+
+async def test_it_counts_when_there_is_news_and_then_only_now_and_then(
+    api: Client, script: Script
+) -> None:
+    bench = Bench(api)
+    assert bench.observer.due()
+    empty(script, 3)
+    await bench.count()
+    bench.observer.rest(failed=False)
+    assert not bench.observer.due()
+    bench.now += PACE.observe_every
+    assert bench.observer.due()
+    bench.observer.rest(failed=False)
+    (known,) = bench.world.limits.observing()
+    bench.world.see_quota(replace(known, generation=2, hard=known.hard + known.hard))
+    assert bench.observer.due()
+    bench.observer.rest(failed=True)
+    assert not bench.observer.due()
+    bench.world.lose_quota(known)
+    bench.now += PACE.observe_every
+    assert not bench.observer.due()
 
 
 def test_custom_kinds_are_not_counted_and_said_so() -> None:

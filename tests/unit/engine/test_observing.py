@@ -143,6 +143,17 @@ def test_figures_of_another_spec_are_not_shown() -> None:
     assert condition(status.status_of(world, changed), "Ready").reason == "Counting"
 
 
+def test_what_was_counted_before_a_restart_stands_until_the_next_count() -> None:
+    world = words.world("org > a")
+    quota = observe(world, "org", hard={"pods": "1"})
+    look(world, counted(world, a="pods 3"))
+    written = replace(quota, status=status.status_of(world, quota))
+    after = words.world("org > a")
+    assert status.status_of(after, written) == written.status
+    changed = replace(written, generation=2)
+    assert condition(status.status_of(after, changed), "Ready").reason == "Counting"
+
+
 def test_one_that_was_changed_while_it_was_counted_has_no_sight() -> None:
     world = words.world("org > a")
     observe(world, "org", hard={"pods": "1"})
