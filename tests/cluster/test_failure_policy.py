@@ -1,5 +1,8 @@
 """While quotatree is dead, each tree goes on or stands still as its TreeQuotas say."""
 
+import signal
+import time
+
 import pytest
 from tests.cluster.harness.trees import Tree, eventually, plant
 from tests.cluster.lifecycle_fixtures import (
@@ -65,6 +68,23 @@ async def test_a_tree_that_says_ignore_goes_on_and_one_that_says_fail_stands_sti
     assert not (await grow(admin, loose["a"], "after")).admitted
     await free(admin, loose["a"], "a1", "a2", "unjudged0", "unjudged1")
     await fill(admin, strict["a"], "p")
+
+
+async def test_a_webhook_that_hangs_costs_growth_its_timeout_and_lets_it_pass(
+    admin: Client, tree_sandbox: SandboxState
+) -> None:
+    tree = await plant(admin, "org: pods 1 > a")
+    await said_so(admin, tree, "org", "Ignore", "1")
+    await judged(admin, tree["a"], "Ignore")
+    control_plane.kill(tree_sandbox.name, "quotatree", signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert (await grow(admin, tree["a"], "p1")).admitted
+        assert (await grow(admin, tree["a"], "p2")).admitted
+        print(f"two pods past a hung webhook: {time.monotonic() - began:.2f} s")
+    finally:
+        control_plane.kill(tree_sandbox.name, "quotatree", signal.SIGCONT)
+    await deciding(admin)
 
 
 async def test_a_policy_that_changes_is_in_force_with_the_label(

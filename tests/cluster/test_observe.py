@@ -1,8 +1,11 @@
 """`mode: Observe` on a real API server: it refuses nothing, and says what it would have refused."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.cluster.harness.load import Ask, burst
 from tests.cluster.harness.trees import plant
 from tests.cluster.lifecycle_fixtures import (
@@ -22,6 +25,7 @@ from tests.cluster.lifecycle_fixtures import (
 )
 
 from quotatree import sandbox as control_plane
+from quotatree.cli import main
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.model.names import Namespace
@@ -136,6 +140,28 @@ async def test_names_that_may_not_be_listed_are_named(admin: Client) -> None:
     assert "secrets (quotatree may not list secrets)" in message
     assert "count/widgets.example.com (custom kinds are not counted)" in message
     assert found["used"] == {"pods": "0"}
+
+
+async def test_a_file_that_observes_is_applied_planned_and_shown(
+    admin: Client, tree_sandbox: SandboxState
+) -> None:
+    tree = await plant(admin, "org")
+    await fill(admin, tree["org"], "p1", "p2")
+    head = "apiVersion: quotatree.dev/v1alpha1\nkind: Tree\ntree:\n"
+    text = f"{head}  {tree['org']}: {{hard: {{pods: 1}}, mode: Observe}}\n"
+
+    async def run(command: str, *arguments: str) -> str:
+        line = [command, "--kubeconfig", str(tree_sandbox.kubeconfig), *arguments]
+        done = await asyncio.to_thread(CliRunner().invoke, main.cli, line, input=text)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert "over by 1 at once; it only observes" in await run("plan", "-f", "-")
+    await run("apply", "-f", "-")
+    await status(admin, tree["org"], name="quota", that=counted)
+    assert "observed, over by 1" in await run("tree", tree["org"])
+    (node,) = json.loads(await run("tree", tree["org"], "-o", "json"))["nodes"]
+    assert node["quotas"][0]["observed"]["used"] == {"pods": "2"}
 
 
 @pytest.mark.alone
