@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from quotatree.engine import explain, observing, sighted
@@ -17,6 +18,8 @@ from quotatree.model.verdict import Limit
 
 MOST_WAITING: Final = 1000
 """Events kept for writing; beyond it the newest are dropped, since each repeats itself."""
+MOST_GROWN: Final = 100
+"""Namespaces that are told after one count what they would have been refused: each is a write."""
 
 
 class Recorder:
@@ -42,7 +45,8 @@ class Recorder:
         for sight in sights:
             if sight.grown:
                 self._note(_on_quota(sight.asked, "WouldRefuse", sighted.growth(sight)))
-        for namespace, levels in observing.refusals(sights).items():
+        told = islice(sorted(observing.refusals(sights).items()), MOST_GROWN)
+        for namespace, levels in told:
             managed = self._world.managed.get(namespace, {}).get(names.MANAGED_QUOTA)
             if managed is not None:
                 words = "; ".join(f"{level}: {','.join(r)}" for level, r in sorted(levels.items()))

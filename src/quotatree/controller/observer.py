@@ -55,7 +55,7 @@ class Observer:
         """Run until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
-            if not self._live.loaded or not self.due():
+            if not self._live.loaded or not self.is_due():
                 continue
             failed = True
             try:
@@ -72,7 +72,7 @@ class Observer:
         self._failed = failed
         self._again = self._live.clock() + self._every
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether there is something new to observe, or something that was not counted for long."""
         limits = self._live.world.limits
         if limits.observed != self._ordered and not self._failed:

@@ -130,22 +130,22 @@ async def test_it_counts_when_there_is_news_and_then_only_now_and_then(
     api: Client, script: Script
 ) -> None:
     bench = Bench(api)
-    assert bench.observer.due()
+    assert bench.observer.is_due()
     empty(script, 3)
     await bench.count()
     bench.observer.rest(failed=False)
-    assert not bench.observer.due()
+    assert not bench.observer.is_due()
     bench.now += PACE.observe_every
-    assert bench.observer.due()
+    assert bench.observer.is_due()
     bench.observer.rest(failed=False)
     (known,) = bench.world.limits.observing()
     bench.world.see_quota(replace(known, generation=2, hard=known.hard + known.hard))
-    assert bench.observer.due()
+    assert bench.observer.is_due()
     bench.observer.rest(failed=True)
-    assert not bench.observer.due()
+    assert not bench.observer.is_due()
     bench.world.lose_quota(known)
     bench.now += PACE.observe_every
-    assert not bench.observer.due()
+    assert not bench.observer.is_due()
 
 
 def test_custom_kinds_are_not_counted_and_said_so() -> None:
