@@ -26,8 +26,8 @@ class LoopSettings:
     event_every: float = 30.0
     """Seconds in which the same Event about the same object is not repeated."""
     observe_every: float = 30.0
-    """Seconds between two counts for TreeQuotas that only observe. Shorter: fresher figures, and
-    every object that they count is read more often."""
+    """Seconds between two counts for TreeQuotas that only observe, or four times as long as the
+    last one took. Shorter: fresher figures, and every object that they count is read more often."""
     observe_page: int = 250
     """Objects read at a time for them. More: fewer requests, and reviews wait longer meanwhile."""
     observe_pause: float = 0.1

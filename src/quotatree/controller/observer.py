@@ -26,6 +26,8 @@ LOG: Final = logging.getLogger(__name__)
 
 LOOK: Final = 1.0
 """Seconds between looks whether there is anything to count: a new TreeQuota need not wait long."""
+REST: Final = 4.0
+"""How many times as long as a count took there is none after it: many objects, rarer counts."""
 
 _T = TypeVar("_T")
 
@@ -57,7 +59,7 @@ class Observer:
             await asyncio.sleep(LOOK)
             if not self._live.loaded or not self.is_due():
                 continue
-            failed = True
+            began, failed = self._live.clock(), True
             try:
                 await self.count(recorder, due)
                 failed = False
@@ -65,12 +67,15 @@ class Observer:
                 LOG.warning("not counted", extra={"error": str(error)})
             except Exception:  # those who decide must not end for what is only observed
                 LOG.exception("not counted, for a fault of ours")
-            self.rest(failed=failed)
+            self.rest(self._live.clock() - began, failed=failed)
 
-    def rest(self, *, failed: bool) -> None:
-        """Let some time pass before the next count; after one that failed even for what is new."""
+    def rest(self, took: float, *, failed: bool) -> None:
+        """Let some time pass after a count that took so many seconds.
+
+        After one that failed, what is new waits too.
+        """
         self._failed = failed
-        self._again = self._live.clock() + self._every
+        self._again = self._live.clock() + max(self._every, REST * took)
 
     def is_due(self) -> bool:
         """Whether there is something new to observe, or something that was not counted for long."""

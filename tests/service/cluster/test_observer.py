@@ -133,19 +133,28 @@ async def test_it_counts_when_there_is_news_and_then_only_now_and_then(
     assert bench.observer.is_due()
     empty(script, 3)
     await bench.count()
-    bench.observer.rest(failed=False)
+    bench.observer.rest(1.0, failed=False)
     assert not bench.observer.is_due()
     bench.now += PACE.observe_every
     assert bench.observer.is_due()
-    bench.observer.rest(failed=False)
+    bench.observer.rest(1.0, failed=False)
     (known,) = bench.world.limits.observing()
     bench.world.see_quota(replace(known, generation=2, hard=known.hard + known.hard))
     assert bench.observer.is_due()
-    bench.observer.rest(failed=True)
+    bench.observer.rest(1.0, failed=True)
     assert not bench.observer.is_due()
     bench.world.lose_quota(known)
     bench.now += PACE.observe_every
     assert not bench.observer.is_due()
+
+
+async def test_the_longer_a_count_takes_the_longer_is_the_rest_after_it(api: Client) -> None:
+    bench = Bench(api)
+    bench.observer.rest(PACE.observe_every, failed=True)
+    bench.now += 3 * PACE.observe_every
+    assert not bench.observer.is_due()
+    bench.now += PACE.observe_every
+    assert bench.observer.is_due()
 
 
 def test_custom_kinds_are_not_counted_and_said_so() -> None:
