@@ -145,7 +145,7 @@ async def test_names_that_may_not_be_listed_are_named(admin: Client) -> None:
 async def test_a_file_that_observes_is_applied_planned_and_shown(
     admin: Client, tree_sandbox: SandboxState
 ) -> None:
-    tree = await plant(admin, "org")
+    tree = await plant(admin, "org: services 9")
     await fill(admin, tree["org"], "p1", "p2")
     head = "apiVersion: quotatree.dev/v1alpha1\nkind: Tree\ntree:\n"
     text = f"{head}  {tree['org']}: {{hard: {{pods: 1}}, mode: Observe}}\n"
