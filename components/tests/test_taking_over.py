@@ -70,6 +70,11 @@ def test_nothing_is_told_where_the_program_says_what_the_cluster_has():
             {"spec": {"hard": {"pods": "5"}, "failurePolicy": "Ignore"}},
             "failurePolicy: the cluster has Ignore, this program Fail",
         ),
+        (
+            "team/best",
+            {"spec": {"hard": {"pods": "5"}, "mode": "Observe"}},
+            "mode: the cluster has Observe, this program Enforce",
+        ),
     ],
     ids=[
         "label",
@@ -80,6 +85,7 @@ def test_nothing_is_told_where_the_program_says_what_the_cluster_has():
         "no-hard",
         "scopes",
         "policy",
+        "mode",
     ],
 )
 def test_what_differs_is_told(id_, there, want):

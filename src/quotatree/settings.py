@@ -25,6 +25,13 @@ class LoopSettings:
     re-applied. Longer: objects of rare kinds may pass uncounted for as long."""
     event_every: float = 30.0
     """Seconds in which the same Event about the same object is not repeated."""
+    observe_every: float = 30.0
+    """Seconds between two counts for TreeQuotas that only observe, or four times as long as the
+    last one took. Shorter: fresher figures, and every object that they count is read more often."""
+    observe_page: int = 250
+    """Objects read at a time for them. More: fewer requests, and reviews wait longer meanwhile."""
+    observe_pause: float = 0.1
+    """Seconds between two such pages. Longer: gentler, and a count of many objects takes longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,6 +117,18 @@ ATTEMPTS = {
         body=annotated("annotations", "quotatree.dev/epoch"),
         want=BELONGS,
     ),
+    "let growth pass while the controller is dead": Attempt(
+        method="PATCH",
+        path=MANAGED,
+        body=annotated("labels", "quotatree.dev/failure-policy", value="Ignore"),
+        want=BELONGS,
+    ),
+    "let growth pass through the status": Attempt(
+        method="PATCH",
+        path=f"{MANAGED}/status",
+        body=annotated("labels", "quotatree.dev/failure-policy", value="Ignore"),
+        want=BELONGS,
+    ),
     "take the managed label off": Attempt(
         method="PATCH",
         path=MANAGED,

@@ -9,7 +9,7 @@ from quotatree.codec import managed, namespaces, quotas, state, treefile
 from quotatree.model.names import Namespace, QuotaName
 from quotatree.model.observed import Lifecycle
 from quotatree.model.problem import Problem
-from quotatree.model.quota import FailurePolicy, Quota
+from quotatree.model.quota import FailurePolicy, Mode, Quota
 from quotatree.model.scope import ScopeTerm, scope_set
 from quotatree.model.state import Figures, NodeState, TreeState
 from quotatree.model.treefile import DEFAULT_QUOTA, TreeFile, TreeNode
@@ -49,6 +49,7 @@ def quotas_of(draw, namespace):
                 guaranteed=draw(st.just(EMPTY) | st.just(hard)),
                 scopes=() if {*hard} - {"cpu", "memory", "pods"} else draw(scope_sets),
                 failure_policy=draw(st.sampled_from(FailurePolicy)),
+                mode=draw(st.sampled_from(Mode)),
             )
         )
     own = [Quota(namespace=namespace, name=DEFAULT_QUOTA, hard=draw(amounts))]
@@ -191,6 +192,7 @@ stored_specs = st.fixed_dictionaries(
         "scopes": st.lists(st.sampled_from(["BestEffort", "NotTerminating"]), max_size=2),
         "scopeSelector": st.fixed_dictionaries({"matchExpressions": st.lists(stored_terms)}),
         "failurePolicy": st.sampled_from(["Fail", "Ignore", "Other"]),
+        "mode": st.sampled_from(["Enforce", "Observe", "Other"]),
     },
 )
 

@@ -21,7 +21,7 @@ from tests.service.integrations import (
     script,
 )
 
-from quotatree.cli import plan_recount
+from quotatree.cluster import recount
 from quotatree.codec import state as state_codec
 from quotatree.engine import survey, whatif
 from quotatree.engine.survey import Observed
@@ -175,7 +175,7 @@ def test_the_gate_of_argo_cd_may_list_what_a_new_limit_counts():
     }
     limits = ("cpu", "requests.storage", "services", "gold.deviceclass.resource.k8s.io/devices")
     account = (Namespace("vision"), UNSCOPED)
-    wanted = plan_recount.wanted({account: tuple(map(ResourceName, limits))})
+    wanted = recount.wanted({account: tuple(map(ResourceName, limits))})
     assert [what.resource for what in wanted if what.resource not in may] == []
     assert len(wanted) == len(limits)
 

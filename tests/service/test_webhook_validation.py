@@ -74,6 +74,13 @@ async def test_a_good_tree_quota_passes_without_a_word():
         assert response == {"uid": "a-review", "allowed": True}
 
 
+async def test_one_that_only_observes_passes_without_a_word_and_warns_nobody_above_or_below():
+    async with office(ORG) as desk:
+        spec = {"hard": {"cpu": "0", "pods": "99"}, "guaranteed": {"pods": "99"}, "mode": "Observe"}
+        response = await desk.ask(QUOTA, review(obj=tree_quota("a", spec)))
+        assert response == {"uid": "a-review", "allowed": True}
+
+
 # -- parents ----------------------------------------------------------------------------------
 
 FOREST = "org: pods 10 > team > a: holds pods 4; org > b: holds pods 3; far: pods 3 > c"

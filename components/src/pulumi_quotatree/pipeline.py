@@ -19,7 +19,15 @@ __all__ = ["PipelineNamespace", "PipelineNamespaceArgs"]
 TYPE: Final = "pulumi-quotatree:index:PipelineNamespace"
 ACCOUNT: Final = "pipeline"
 ROLE: Final = "edit"
-_NODE: Final = ("hard", "guaranteed", "failure_policy", "lifecycle", "labels", "annotations")
+_NODE: Final = (
+    "hard",
+    "guaranteed",
+    "failure_policy",
+    "mode",
+    "lifecycle",
+    "labels",
+    "annotations",
+)
 
 
 class PipelineNamespaceArgs(TypedDict):
@@ -39,6 +47,9 @@ class PipelineNamespaceArgs(TypedDict):
 
     failure_policy: NotRequired[str]
     """`Fail` (default) or `Ignore`: what happens to growth while quotatree does not answer."""
+
+    mode: NotRequired[str]
+    """`Enforce` (default) or `Observe`: refuse nothing, and say what would have been refused."""
 
     lifecycle: NotRequired[str]
     """`Independent` (default) or `Owned`: deleted with its parent, if the parent allows it."""

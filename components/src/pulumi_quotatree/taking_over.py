@@ -68,6 +68,7 @@ def _spec_differences(both: Sequence[Any]) -> list[str]:
         ("guaranteed", str(live.guaranteed), str(wanted.guaranteed)),
         ("scopes", scope.describe(live.scopes), scope.describe(wanted.scopes)),
         ("failurePolicy", live.failure_policy.value, wanted.failure_policy.value),
+        ("mode", live.mode.value, wanted.mode.value),
     )
     return [_difference(what, has, want) for what, has, want in pairs if has != want]
 

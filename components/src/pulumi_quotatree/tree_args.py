@@ -46,6 +46,9 @@ class QuotaArgs(TypedDict):
     failure_policy: NotRequired[str]
     """`Fail` (default) or `Ignore`: what happens to growth while quotatree does not answer."""
 
+    mode: NotRequired[str]
+    """`Enforce` (default) or `Observe`: refuse nothing, and say what would have been refused."""
+
 
 class NodeArgs(TypedDict):
     """One namespace of a nested tree; its name is its key."""
@@ -58,6 +61,9 @@ class NodeArgs(TypedDict):
 
     failure_policy: NotRequired[str]
     """`Fail` (default) or `Ignore`: what happens to growth while quotatree does not answer."""
+
+    mode: NotRequired[str]
+    """`Enforce` (default) or `Observe`: refuse nothing, and say what would have been refused."""
 
     quotas: NotRequired[Sequence[QuotaArgs]]
     """Further TreeQuotas of this namespace, for instance scoped ones."""
@@ -93,6 +99,9 @@ class ListedNodeArgs(TypedDict):
 
     failure_policy: NotRequired[str]
     """`Fail` (default) or `Ignore`: what happens to growth while quotatree does not answer."""
+
+    mode: NotRequired[str]
+    """`Enforce` (default) or `Observe`: refuse nothing, and say what would have been refused."""
 
     quotas: NotRequired[Sequence[QuotaArgs]]
     """Further TreeQuotas of this namespace, for instance scoped ones."""

@@ -60,7 +60,8 @@ _WRITERS = {"yaml": install.to_yaml, "json": install.to_json}
     type=click.Choice([it.value for it in quota.FailurePolicy]),
     default=quota.FailurePolicy.FAIL.value,
     show_default=True,
-    help="What happens to growth while no controller answers: refused or let through.",
+    help="What happens to growth while no controller answers: refused where no TreeQuota "
+    "lets it pass, or let through everywhere.",
 )
 @click.option(
     "--gate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from quotatree.cluster import paths, together
+from quotatree.cluster import paths, recount, together
 from quotatree.cluster.client import Client
 from quotatree.codec import managed, namespaces, quotas
 from quotatree.codec import offers as offers_codec
@@ -85,15 +85,4 @@ async def lists(client: Client, *, managed_by_name: bool = False) -> Lists:
 async def offers(client: Client) -> Offers:
     """Return which devices the cluster has. Raises: ClusterError."""
     nodes, _ = await client.list_all(paths.NODES)
-    return offers_codec.parse(nodes, await device_classes(client))
-
-
-async def device_classes(client: Client) -> list[dict[str, Any]]:
-    """Return the DeviceClasses, none where the cluster has no such kind. Raises: ClusterError."""
-    for kind in paths.DEVICE_CLASSES:
-        try:
-            return (await client.list_all(kind))[0]
-        except ClusterError as error:
-            if error.status != 404:
-                raise
-    return []
+    return offers_codec.parse(nodes, await recount.device_classes(client))

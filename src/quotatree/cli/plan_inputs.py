@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from quotatree.cli import mistakes, observe, options, plan_apply, plan_recount
-from quotatree.cli.plan_recount import Recount, Wanted
+from quotatree.cli import mistakes, observe, options, plan_apply
+from quotatree.cluster import recount
 from quotatree.cluster.client import Client
+from quotatree.cluster.recount import Recount, Wanted
 from quotatree.codec import standing
 from quotatree.codec import state as state_codec
 from quotatree.codec.standing import Conflict
-from quotatree.engine import lint, whatif
+from quotatree.engine import foresight, lint, whatif
 from quotatree.engine.survey import Observed
 from quotatree.errors import ClusterError, InputError
 from quotatree.model.forecast import FieldChange
@@ -65,8 +66,9 @@ async def live(client: Client, tree: TreeFile, *, now: datetime) -> Situation:
 
 
 async def _counted(client: Client, seen: Observed, tree: TreeFile, *, now: datetime) -> Recount:
-    """Return the usage that the tree would have measured for the first time."""
-    return await plan_recount.recount(client, whatif.after(seen, tree).unmeasured, now)
+    """Return the usage that the tree would measure for the first time, or observe."""
+    unmeasured = whatif.after(seen, foresight.enforced(tree)).unmeasured
+    return await recount.recount(client, unmeasured, now)
 
 
 async def _offers(client: Client, tree: TreeFile) -> tuple[Offers | None, str]:

@@ -9,7 +9,7 @@ from typing import Final
 from quotatree.cli.plan_inputs import Situation, resources
 from quotatree.codec.standing import Conflict
 from quotatree.codec.treefile import Located
-from quotatree.engine import forecast, lint, misfit
+from quotatree.engine import forecast, foresight, lint, misfit
 from quotatree.engine.lint import Finding
 from quotatree.engine.whatif import Removals
 from quotatree.model import report
@@ -45,7 +45,15 @@ NOT_LISTED: Final = Rule(
     level=Level.WARNING,
     help="What runs already counts as nothing then, so the tree may fit less well than it seems.",
 )
-RULES: Final = (MISTAKE, CONFLICT, NOT_ASKED, NOT_LISTED, *misfit.RULES, *lint.RULES)
+RULES: Final = (
+    MISTAKE,
+    CONFLICT,
+    NOT_ASKED,
+    NOT_LISTED,
+    *misfit.RULES,
+    *foresight.RULES,
+    *lint.RULES,
+)
 
 _VERBS: Final = {
     Change.CREATE: "to create",
@@ -78,6 +86,7 @@ def planned(
 
     found = [
         *misfit.findings(trial),
+        *foresight.findings(situation.seen, situation.tree, removals),
         *lint.findings(situation.tree, lint.levels(situation.tree, trial.outcome.world)),
         *_devices(situation),
         *_unlisted(situation),

@@ -17,6 +17,7 @@ from rich.text import Text
 from quotatree.engine import rollup
 from quotatree.model import scope
 from quotatree.model.names import Namespace
+from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.model.state import Figures, NodeState, TreeState
 from quotatree.units.quantity import NANO
@@ -172,15 +173,42 @@ def _lines(node: NodeState, signs: Signs) -> Iterator[tuple[Text, Text, Text]]:
             usage = _usage(name, figures, signs)
             usage.append(_guarantee(name, figures, _wanted(node, scopes)))
             yield Text(name + label), usage, Text(_free(name, figures))
+    for line in _observed(node, signs):
+        shown = True
+        yield line
     if not shown:
         yield Text(), Text(_plain_usage(node)), Text()
 
 
+def _observed(node: NodeState, signs: Signs) -> Iterator[tuple[Text, Text, Text]]:
+    """Yield a line for each resource that a quota only observes, by what was counted last.
+
+    What is free there is not shown as such: nobody is refused for it.
+    """
+    for quota in node.quotas:
+        if quota.enforced:
+            continue
+        label = f" [{scope.describe(quota.scopes)}]" if quota.scopes else ""
+        for name in sorted({*quota.hard, *quota.guaranteed}):
+            usage, note = _sighted(name, quota, signs)
+            yield Text(name + label), usage, Text(note)
+
+
+def _sighted(name: str, quota: Quota, signs: Signs) -> tuple[Text, str]:
+    status = quota.status
+    if status is None or name not in status.used:
+        return Text(f"{' ' * BAR} - / {_amount(name, quota.hard, absent='-')}"), "not counted yet"
+    figures = Figures(used=status.used, charged=status.charged, hard=quota.hard)
+    over = status.charged.nano(name) - quota.hard.nano(name) if name in quota.hard else 0
+    note = f"observed, over by {human(name, over)}" if over > 0 else "observed"
+    return _usage(name, figures, signs), note
+
+
 def _wanted(node: NodeState, scopes: ScopeSet) -> Resources:
-    """Return the guarantees that are asked for, in force or not."""
+    """Return the guarantees that are asked for in earnest, in force or not."""
     wanted = EMPTY
     for quota in node.quotas:
-        if quota.scopes == scopes:
+        if quota.enforced and quota.scopes == scopes:
             wanted = wanted.maximum(quota.guaranteed)
     return wanted
 

@@ -19,7 +19,7 @@ from quotatree.errors import ClusterError
 from quotatree.manifests import gate, quota_policies
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace, Uid
-from quotatree.model.quota import Quota
+from quotatree.model.quota import FailurePolicy, Quota
 from quotatree.model.scope import ScopeSet
 from quotatree.units.resources import Resources
 
@@ -132,7 +132,7 @@ def _managed_body(what: effect.CreateManaged) -> dict[str, Any]:
         "metadata": {
             "name": what.quota,
             "namespace": what.namespace,
-            "labels": {names.LABEL_MANAGED: "true"},
+            "labels": {k: v for k, v in _labels(what.failure_policy).items() if v is not None},
             "annotations": _annotations(
                 {names.ANNOTATION_EPOCH: str(what.epoch)}, what.limits or None
             ),
@@ -158,7 +158,7 @@ async def patch_managed(
     part, subresource = ("status", "status")
     if isinstance(what, effect.PatchManaged):
         part, subresource = ("spec", "")
-        metadata["labels"] = {names.LABEL_MANAGED: "true"}
+        metadata["labels"] = _labels(what.failure_policy)
     if what.hard is not None:
         body[part] = {"hard": _hard(what.hard, what.dropped)}
     return await client.patch(
@@ -168,6 +168,11 @@ async def patch_managed(
         namespace=what.namespace,
         subresource=subresource or None,
     )
+
+
+def _labels(policy: FailurePolicy | None) -> dict[str, str | None]:
+    said = {} if policy is None else managed.policy_label(policy)
+    return {names.LABEL_MANAGED: "true", **said}
 
 
 def _annotations(

@@ -293,6 +293,23 @@ class Client:
                 return {}
             raise
 
+    async def pages(
+        self, kind: paths.Kind, *, namespace: str | None = None, size: int = PAGE
+    ) -> AsyncGenerator[list[dict[str, Any]]]:
+        """Yield the objects of a kind as they stood at one moment, `size` of them at a time.
+
+        Raises:
+            ClusterError: as `request`; 410 when that moment is too long ago to go on reading.
+        """
+        path, token = kind.path(namespace), ""
+        while True:
+            params = {"limit": str(size)} | ({"continue": token} if token else {})
+            page = await self.request("GET", path, params=params, timeout=60.0)
+            yield list(page.get("items") or ())
+            token = (page.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return
+
     async def lines(
         self, path: str, *, params: Mapping[str, str], silence: float
     ) -> AsyncGenerator[bytes]:

@@ -18,7 +18,7 @@ from quotatree.codec import fields, quotas
 from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
-from quotatree.model.quota import Quota
+from quotatree.model.quota import FailurePolicy, Quota
 from quotatree.units.resources import EMPTY, Resources
 
 _PREFIX: Final = names.SLICE_PREFIX
@@ -41,6 +41,7 @@ def parse(obj: Mapping[str, Any]) -> ManagedQuota:
     spec = fields.mapping(obj, "spec")
     status = fields.mapping(obj, "status")
     annotations = fields.mapping(metadata, "annotations")
+    labels = fields.mapping(metadata, "labels")
     namespace = Namespace(fields.text(metadata, "namespace"))
     return ManagedQuota(
         namespace=namespace,
@@ -56,9 +57,22 @@ def parse(obj: Mapping[str, Any]) -> ManagedQuota:
         ready=annotations.get(names.ANNOTATION_READY) == _TRUE,
         limited_by=fields.text(annotations, names.ANNOTATION_LIMITED_BY),
         terminating=bool(metadata.get("deletionTimestamp")),
-        labelled=fields.mapping(metadata, "labels").get(names.LABEL_MANAGED) == _TRUE,
+        labelled=labels.get(names.LABEL_MANAGED) == _TRUE,
+        failure_policy=_policy(labels.get(names.LABEL_FAILURE_POLICY)),
         limits=limits_from_text(namespace, fields.text(annotations, names.ANNOTATION_LIMITS)),
     )
+
+
+def _policy(label: object) -> FailurePolicy:
+    """Return what the webhook configuration makes of the label: it selects by one value alone."""
+    lenient = label == FailurePolicy.IGNORE.value
+    return FailurePolicy.IGNORE if lenient else FailurePolicy.FAIL
+
+
+def policy_label(policy: FailurePolicy) -> dict[str, str | None]:
+    """Return the label that says a failure policy: none for the strict one, as for garbage."""
+    lenient = policy is FailurePolicy.IGNORE
+    return {names.LABEL_FAILURE_POLICY: policy.value if lenient else None}
 
 
 def limits_to_text(limits: Iterable[Quota]) -> str | None:

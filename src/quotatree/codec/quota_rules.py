@@ -23,11 +23,16 @@ from quotatree.codec.findings import (
     unknown_keys,
     wrong_type,
 )
-from quotatree.model.quota import FailurePolicy
+from quotatree.model.quota import FailurePolicy, Mode
 from quotatree.units import resource_names
 from quotatree.units.quantity import LARGEST, NANO, Quantity, QuantityError
 
-SPEC_KEYS: Final = ("hard", "guaranteed", "scopes", "scopeSelector", "failurePolicy")
+SPEC_KEYS: Final = ("hard", "guaranteed", "scopes", "scopeSelector", "failurePolicy", "mode")
+
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "failurePolicy": tuple(policy.value for policy in FailurePolicy),
+    "mode": tuple(mode.value for mode in Mode),
+}
 
 _PODS: Final = frozenset({"pods"})
 _POD_COMPUTE: Final = _PODS | {
@@ -95,9 +100,9 @@ def value_findings(spec: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     if "scopeSelector" in spec:
         yield from _selector_findings(spec, (*path, "scopeSelector"))
     yield from _conflict_findings(spec, path)
-    policies = [policy.value for policy in FailurePolicy]
-    if "failurePolicy" in spec and spec["failurePolicy"] not in policies:
-        yield wrong_type(spec["failurePolicy"], " or ".join(policies), (*path, "failurePolicy"))
+    for key, choices in _CHOICES.items():
+        if key in spec and spec[key] not in choices:
+            yield wrong_type(spec[key], " or ".join(choices), (*path, key))
 
 
 # -- amounts --------------------------------------------------------------------------------

@@ -16,7 +16,14 @@ from quotatree.codec import fields, quota_rules
 from quotatree.codec.findings import Finding
 from quotatree.model.names import API_VERSION, LABEL_APPLIED, Namespace, QuotaName, Uid
 from quotatree.model.problem import Problem, in_order
-from quotatree.model.quota import CONDITION_TYPES, Condition, FailurePolicy, Quota, QuotaStatus
+from quotatree.model.quota import (
+    CONDITION_TYPES,
+    Condition,
+    FailurePolicy,
+    Mode,
+    Quota,
+    QuotaStatus,
+)
 from quotatree.model.scope import ScopeSet
 from quotatree.units import resource_names
 from quotatree.units.quantity import LARGEST, NANO
@@ -26,6 +33,7 @@ from quotatree.units.resources import Resources
 KIND: Final = "TreeQuota"
 
 _POLICIES: Final = {policy.value: policy for policy in FailurePolicy}
+_MODES: Final = {mode.value: mode for mode in Mode}
 
 
 def parse(obj: Mapping[str, Any]) -> Quota:
@@ -43,6 +51,7 @@ def parse(obj: Mapping[str, Any]) -> Quota:
         guaranteed=_enforceable(fields.amounts(spec, "guaranteed")),
         scopes=fields.scopes(spec),
         failure_policy=_POLICIES.get(fields.text(spec, "failurePolicy"), FailurePolicy.FAIL),
+        mode=_MODES.get(fields.text(spec, "mode"), Mode.ENFORCE),
         granted=_enforceable(fields.amounts(status, "guaranteed")),
         applied=fields.text(fields.mapping(metadata, "labels"), LABEL_APPLIED),
         status=_status(status) if status else None,
@@ -124,6 +133,8 @@ def spec_to_dict(quota: Quota) -> dict[str, Any]:
     spec |= scopes_to_dict(quota.scopes)
     if quota.failure_policy is not FailurePolicy.FAIL:
         spec["failurePolicy"] = quota.failure_policy.value
+    if quota.mode is not Mode.ENFORCE:
+        spec["mode"] = quota.mode.value
     return spec
 
 

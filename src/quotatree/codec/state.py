@@ -61,6 +61,12 @@ def _figures_to_dict(figures: Figures) -> dict[str, Any]:
 
 def _quota_to_dict(quota: Quota) -> dict[str, Any]:
     written = {"name": quota.name} | quotas.spec_to_dict(quota)
+    if not quota.enforced and quota.status is not None:
+        written["observed"] = {
+            "used": quota.status.used.to_strings(),
+            "charged": quota.status.charged.to_strings(),
+            "available": quota.status.available.to_strings(),
+        }
     if quota.granted:
         written["granted"] = quota.granted.to_strings()
     if quota.applied:

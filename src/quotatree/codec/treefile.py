@@ -6,11 +6,13 @@ One reading finds every mistake, each with its path and its place in the file. T
     kind: Tree
     tree:                      # namespace → node; several roots are allowed
       <namespace>:
-        hard: {<resource>: <quantity>}            # with guaranteed and failurePolicy: the TreeQuota
-        guaranteed: {<resource>: <quantity>}      # named `quota`
+        hard: {<resource>: <quantity>}            # with the next three: the TreeQuota `quota`
+        guaranteed: {<resource>: <quantity>}
         failurePolicy: Fail | Ignore
+        mode: Enforce | Observe
         quotas:                                   # further ones, e.g. with scopes
-        - {name: …, hard: …, guaranteed: …, scopes: […], scopeSelector: …, failurePolicy: …}
+        - {name: …, hard: …, guaranteed: …, scopes: […], scopeSelector: …, failurePolicy: …,
+           mode: …}
         lifecycle: Independent | Owned
         labels: {…}
         annotations: {…}

@@ -25,7 +25,7 @@ from quotatree.model.observed import Lifecycle
 from quotatree.model.treefile import DEFAULT_QUOTA
 
 KIND: Final = "Tree"
-QUOTA_KEYS: Final = ("hard", "guaranteed", "failurePolicy")
+QUOTA_KEYS: Final = ("hard", "guaranteed", "failurePolicy", "mode")
 """Keys that make a node's TreeQuota named `quota`."""
 
 NODE_KEYS: Final = (*QUOTA_KEYS, "quotas", "lifecycle", "labels", "annotations", "children")
@@ -124,9 +124,10 @@ def _node_findings(entry: Entry) -> Iterator[Finding]:
     node, path = entry.node, entry.path
     yield from unknown_keys(node, NODE_KEYS, path)
     yield from quota_rules.value_findings({k: node[k] for k in QUOTA_KEYS if k in node}, path)
-    if "failurePolicy" in node and not _has_amounts(node):
-        message = "belongs to a quota, and this node has neither hard nor guaranteed"
-        yield Finding(path=(*path, "failurePolicy"), message=message, at_key=True)
+    for key in ("failurePolicy", "mode"):
+        if key in node and not _has_amounts(node):
+            message = "belongs to a quota, and this node has neither hard nor guaranteed"
+            yield Finding(path=(*path, key), message=message, at_key=True)
     if "quotas" in node:
         yield from _quotas_findings(node, (*path, "quotas"))
     if "children" in node and not isinstance(node["children"], dict | None):

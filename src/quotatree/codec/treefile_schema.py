@@ -11,7 +11,7 @@ from typing import Any, Final
 from quotatree.codec import quota_rules, treefile_rules
 from quotatree.model import names
 from quotatree.model.observed import Lifecycle
-from quotatree.model.quota import FailurePolicy
+from quotatree.model.quota import FailurePolicy, Mode
 from quotatree.units import resource_names
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -47,6 +47,11 @@ def schema() -> dict[str, Any]:
                 "default": FailurePolicy.FAIL.value,
                 "description": "What happens to growth while quotatree does not answer.",
             },
+            "mode": {
+                "enum": [mode.value for mode in Mode],
+                "default": Mode.ENFORCE.value,
+                "description": "Observe: refuse nothing, say what would have been refused.",
+            },
         },
     }
 
@@ -76,6 +81,7 @@ def _node() -> dict[str, Any]:
             "hard": _ref("amounts", "Ceiling of this namespace and everything below it."),
             "guaranteed": _ref("amounts", "Part of the ancestors' capacity kept for this subtree."),
             "failurePolicy": {"$ref": "#/$defs/failurePolicy"},
+            "mode": {"$ref": "#/$defs/mode"},
             "quotas": {
                 "type": "array",
                 "items": {"$ref": "#/$defs/quota"},
@@ -109,6 +115,7 @@ def _quota() -> dict[str, Any]:
             "scopes": {"type": "array", "items": {"enum": list(quota_rules.SCOPES)}},
             "scopeSelector": {"$ref": "#/$defs/scopeSelector"},
             "failurePolicy": {"$ref": "#/$defs/failurePolicy"},
+            "mode": {"$ref": "#/$defs/mode"},
         },
     }
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
-from quotatree.engine import explain
+from quotatree.engine import explain, observing, sighted
 from quotatree.engine.world import World
 from quotatree.model import names
 from quotatree.model.effect import Emit
 from quotatree.model.names import Namespace
+from quotatree.model.observed import ManagedQuota
 from quotatree.model.quota import Condition, Quota, QuotaStatus
+from quotatree.model.sight import Sight
 from quotatree.model.verdict import Limit
 
 MOST_WAITING: Final = 1000
 """Events kept for writing; beyond it the newest are dropped, since each repeats itself."""
+MOST_GROWN: Final = 100
+"""Namespaces that are told after one count what they would have been refused: each is a write."""
 
 
 class Recorder:
@@ -30,18 +36,22 @@ class Recorder:
         quota = self._world.managed.get(namespace, {}).get(names.MANAGED_QUOTA)
         if quota is None:
             return
-        self._note(
-            Emit(
-                namespace=namespace,
-                kind="ResourceQuota",
-                api_version="v1",
-                name=quota.name,
-                uid=quota.uid,
-                warning=True,
-                reason="ExceededTreeQuota",
-                message=f"growth refused by {explain.limited_by(limits)}",
-            )
-        )
+        message = f"growth refused by {explain.limited_by(limits)}"
+        self._note(_on_managed(quota, "ExceededTreeQuota", message))
+
+    def would_refuse(self, sights: Iterable[Sight]) -> None:
+        """Note growth that TreeQuotas would have refused if they did more than observe."""
+        sights = tuple(sights)
+        for sight in sights:
+            if sight.grown:
+                self._note(_on_quota(sight.asked, "WouldRefuse", sighted.growth(sight)))
+        told = islice(sorted(observing.refusals(sights).items()), MOST_GROWN)
+        for namespace, levels in told:
+            managed = self._world.managed.get(namespace, {}).get(names.MANAGED_QUOTA)
+            if managed is not None:
+                words = "; ".join(f"{level}: {','.join(r)}" for level, r in sorted(levels.items()))
+                message = f"enforced, growth would have been refused by {words}"
+                self._note(_on_managed(managed, "WouldExceedTreeQuota", message))
 
     def conditions(self, quota: Quota, status: QuotaStatus) -> None:
         """Note the conditions of a TreeQuota that changed."""
@@ -78,13 +88,32 @@ def _is_bad(condition: Condition) -> bool:
 
 
 def _of_condition(quota: Quota, condition: Condition) -> Emit:
+    message = f"{condition.type}: {condition.message}"
+    return _on_quota(quota, condition.reason, message, warning=_is_bad(condition))
+
+
+def _on_quota(quota: Quota, reason: str, message: str, *, warning: bool = True) -> Emit:
     return Emit(
         namespace=quota.namespace,
         kind="TreeQuota",
         api_version=names.API_VERSION,
         name=quota.name,
         uid=quota.uid,
-        warning=_is_bad(condition),
-        reason=condition.reason,
-        message=f"{condition.type}: {condition.message}",
+        warning=warning,
+        reason=reason,
+        message=message,
+    )
+
+
+def _on_managed(quota: ManagedQuota, reason: str, message: str) -> Emit:
+    """Return an Event where the people of a namespace look: it names no figures of others."""
+    return Emit(
+        namespace=quota.namespace,
+        kind="ResourceQuota",
+        api_version="v1",
+        name=quota.name,
+        uid=quota.uid,
+        warning=True,
+        reason=reason,
+        message=message,
     )

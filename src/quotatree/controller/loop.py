@@ -19,6 +19,7 @@ from quotatree.controller.due import Due
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
+from quotatree.controller.observer import Observer
 from quotatree.controller.queue import Queue
 from quotatree.controller.touch import Toucher
 from quotatree.engine import plan
@@ -61,6 +62,7 @@ class Controller:
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
         self._due = Due(live.world.ledger.forest)
         self._toucher = Toucher(live, self._lose_quietly)
+        self._observer = Observer(client, live, settings=settings, wall=wall)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
 
@@ -81,6 +83,7 @@ class Controller:
             group.create_task(self._every(self._settings.tick, tick), name="tick")
             group.create_task(self._every(self._settings.status_every, self._report), name="status")
             group.create_task(self._do_without_the_kind(), name="kind")
+            group.create_task(self._observer.run(self.recorder, self._due), name="observer")
 
     # -- in -----------------------------------------------------------------------------------
 

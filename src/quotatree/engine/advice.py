@@ -67,7 +67,7 @@ def _setting(world: World, obstacle: Obstacle) -> tuple[str, ...]:
     """Return the TreeQuotas of a level that allow less than enough."""
     return tuple(
         quota.name
-        for quota in world.limits.quotas(obstacle.level)
+        for quota in world.limits.enforced(obstacle.level)
         if quota.scopes == obstacle.scopes
         and obstacle.resource in quota.hard
         and quota.hard.nano(obstacle.resource) < obstacle.enough

@@ -14,7 +14,7 @@ from quotatree.model import scope
 from quotatree.model.forecast import Change, FieldChange, Forecast, NodeForecast, Row, Step
 from quotatree.model.names import Namespace
 from quotatree.model.observed import ObservedNamespace
-from quotatree.model.quota import Quota
+from quotatree.model.quota import Mode, Quota
 from quotatree.model.scope import ScopeSet
 from quotatree.model.treefile import TreeFile, TreeNode
 from quotatree.units.resources import Resources
@@ -158,7 +158,7 @@ class _Pair:
             for resource in (*book.hard, *book.guaranteed)
         }
         for world in (self.before, self.after):
-            for quota in world.limits.quotas(name):
+            for quota in world.limits.enforced(name):
                 pairs |= {(quota.scopes, resource) for resource in quota.guaranteed}
         for scopes, resource in sorted(pairs):
             yield self._row(name, scopes, resource)
@@ -205,7 +205,7 @@ def _parent(world: World, name: Namespace) -> Namespace | None:
 
 def _asked(world: World, name: Namespace, scopes: ScopeSet, *, resource: str) -> int:
     """Return the guarantee that is asked for, in force or not."""
-    asked = (q.guaranteed.nano(resource) for q in world.limits.quotas(name) if q.scopes == scopes)
+    asked = (q.guaranteed.nano(resource) for q in world.limits.enforced(name) if q.scopes == scopes)
     return max(asked, default=0)
 
 
@@ -243,6 +243,9 @@ def _quota_fields(new: Quota, old: Quota | None) -> Iterator[FieldChange]:
         yield FieldChange(
             field="failurePolicy", before=old.failure_policy.value, after=new.failure_policy.value
         )
+    if new.mode is not (old.mode if old is not None else Mode.ENFORCE):
+        was = old.mode.value if old is not None else ""
+        yield FieldChange(field="mode", before=was, after=new.mode.value)
     if old is not None and old.scopes != new.scopes:
         yield FieldChange(
             field="scopes", before=scope.describe(old.scopes), after=scope.describe(new.scopes)

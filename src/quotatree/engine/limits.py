@@ -2,7 +2,7 @@
 
 Several TreeQuotas on one namespace count as one: the least hard, the greatest guarantee. A
 guarantee takes effect all at once or not at all; until then what was in force before stays, as
-far as it is still asked for.
+far as it is still asked for. A TreeQuota that only observes puts nothing in force.
 """
 
 from __future__ import annotations
@@ -16,31 +16,48 @@ from quotatree.engine.account import AccountKey
 from quotatree.engine.forest import Amounts
 from quotatree.engine.ledger import Ledger
 from quotatree.model.names import Namespace, QuotaName
-from quotatree.model.quota import Quota, QuotaStatus
+from quotatree.model.quota import FailurePolicy, Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet
 from quotatree.model.verdict import Limit
 
 
 class Limits:
-    """The TreeQuotas of the forest, and which of their guarantees still wait."""
+    """The TreeQuotas of the forest, and which of their guarantees still wait.
+
+    `observed` grows whenever another thing is to be observed.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
+        self.observed = 0
         self._ledger = ledger
         self._quotas: dict[Namespace, dict[QuotaName, Quota]] = {}
         self._waiting: dict[AccountKey, Amounts] = {}
         self._named: Counter[str] = Counter()
+        self._observing: dict[tuple[Namespace, QuotaName], Quota] = {}
 
     def quotas(self, name: Namespace) -> tuple[Quota, ...]:
         """Return the TreeQuotas of a namespace, by name."""
         found = self._quotas.get(name, {})
         return tuple(found[key] for key in sorted(found))
 
+    def enforced(self, name: Namespace) -> tuple[Quota, ...]:
+        """Return those of them that limit or reserve anything."""
+        return tuple(quota for quota in self.quotas(name) if quota.enforced)
+
+    def observes(self) -> bool:
+        """Whether any TreeQuota only observes."""
+        return bool(self._observing)
+
+    def observing(self) -> tuple[Quota, ...]:
+        """Return the TreeQuotas that only observe, by namespace and name."""
+        return tuple(self._observing[key] for key in sorted(self._observing))
+
     def all(self) -> Iterable[Quota]:
         """Return all TreeQuotas."""
         return (quota for found in self._quotas.values() for quota in found.values())
 
     def named(self) -> Iterable[str]:
-        """Return every resource name that a TreeQuota limits or guarantees."""
+        """Return every resource name that is limited or guaranteed anywhere."""
         return self._named.keys()
 
     def find(self, key: tuple[Namespace, QuotaName]) -> Quota | None:
@@ -51,15 +68,23 @@ class Limits:
         """Note the status of a TreeQuota, unless another one has taken its place."""
         known = self.find(quota.key)
         if known is not None and known.uid == quota.uid:
-            self._quotas[quota.namespace][quota.name] = replace(known, status=status)
+            self._keep(replace(known, status=status))
+
+    def _keep(self, quota: Quota) -> None:
+        self._quotas.setdefault(quota.namespace, {})[quota.name] = quota
+        if quota.enforced:
+            self._observing.pop(quota.key, None)
+        else:
+            self._observing[quota.key] = quota
 
     def put(self, quota: Quota) -> bool:
         """Take in a TreeQuota; returns whether its spec is news."""
         known = self._quotas.get(quota.namespace, {}).get(quota.name)
-        self._quotas.setdefault(quota.namespace, {})[quota.name] = quota
+        self._keep(quota)
         self._count_names(known, quota)
         if known is not None and known.uid == quota.uid and known.generation == quota.generation:
             return False
+        self.observed += not all(q.enforced for q in (quota, known or quota))
         scopes = {quota.scopes} if known is None else {quota.scopes, known.scopes}
         self._apply(quota.namespace, scopes, first=known is None)
         return True
@@ -72,6 +97,8 @@ class Limits:
             return False
         if not found:
             del self._quotas[quota.namespace]
+        self._observing.pop(quota.key, None)
+        self.observed += not known.enforced
         self._count_names(known, None)
         self._apply(quota.namespace, {known.scopes}, first=False)
         return True
@@ -85,7 +112,7 @@ class Limits:
 
     def _apply(self, name: Namespace, scope_sets: Iterable[ScopeSet], *, first: bool) -> None:
         for scopes in scope_sets:
-            quotas = [q for q in self.quotas(name) if q.scopes == scopes]
+            quotas = [q for q in self.enforced(name) if q.scopes == scopes]
             hard = least(q.hard.nanos() for q in quotas)
             wanted = greatest(q.guaranteed.nanos() for q in quotas)
             force: Mapping[str, int] = self._ledger.forest.node(name).book(scopes).guaranteed
@@ -126,12 +153,23 @@ class Limits:
         return (name, scopes) in self._waiting
 
     def scope_sets(self, path: Iterable[Namespace]) -> set[ScopeSet]:
-        """Return the scope sets that the TreeQuotas on `path` use."""
-        return {quota.scopes for name in path for quota in self.quotas(name)}
+        """Return the scope sets of what is in force on `path`."""
+        return {quota.scopes for name in path for quota in self.enforced(name)}
+
+    def failure_policy(self, path: Iterable[Namespace], scopes: ScopeSet) -> FailurePolicy:
+        """Return what happens to growth under `path` while nobody answers.
+
+        It passes only where every limit that bounds it says so: one that says `Fail` is kept.
+        """
+        bounding = [q for name in path for q in self.enforced(name) if q.scopes == scopes]
+        lenient = bounding and all(q.failure_policy is FailurePolicy.IGNORE for q in bounding)
+        return FailurePolicy.IGNORE if lenient else FailurePolicy.FAIL
 
 
 def _names(quota: Quota | None) -> frozenset[str]:
-    return frozenset((*quota.hard, *quota.guaranteed)) if quota is not None else frozenset()
+    if quota is None or not quota.enforced:
+        return frozenset()
+    return frozenset((*quota.hard, *quota.guaranteed))
 
 
 def least(lists: Iterable[Mapping[str, int]]) -> Amounts:

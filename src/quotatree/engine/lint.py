@@ -20,7 +20,7 @@ from quotatree.model.offers import Offers
 from quotatree.model.quota import Quota
 from quotatree.model.report import Item, Level, Rule
 from quotatree.model.scope import UNSCOPED, ScopeSet
-from quotatree.model.treefile import Spot, TreeFile
+from quotatree.model.treefile import Spot, TreeFile, TreeNode
 from quotatree.units import resource_names
 from quotatree.units.resources import EMPTY, Resources
 
@@ -88,6 +88,7 @@ def levels(tree: TreeFile, world: World | None = None) -> Levels:
     """Return the levels of a tree, in the midst of those of `world` where there is one.
 
     A TreeQuota of `world` that the file does not name goes on counting beside those of the file.
+    One that only observes bounds and promises nothing.
     """
     parents: dict[Namespace, Namespace | None] = {}
     quotas: dict[Namespace, tuple[Quota, ...]] = {}
@@ -95,11 +96,11 @@ def levels(tree: TreeFile, world: World | None = None) -> Levels:
         assert world is not None
         path = world.ledger.forest.path(name)
         parents[name] = path[1] if len(path) > 1 else None
-        quotas[name] = world.limits.quotas(name)
+        quotas[name] = world.limits.enforced(name)
     parents |= {node.namespace: node.parent for node in tree.nodes}
     for node in tree.nodes:
         named = {quota.name: quota for quota in (*quotas.get(node.namespace, ()), *node.quotas)}
-        quotas[node.namespace] = tuple(named.values())
+        quotas[node.namespace] = tuple(q for q in named.values() if q.enforced)
     return Levels(parents=rollup.acyclic(parents), quotas=quotas)
 
 
@@ -124,13 +125,21 @@ def findings(tree: TreeFile, levels: Levels) -> Iterator[Finding]:
     yield from unowned(tree)
 
 
+def _is_of(quota: Quota, scopes: ScopeSet) -> bool:
+    return quota.enforced and quota.scopes == scopes
+
+
+def _in_force(node: TreeNode) -> list[Quota]:
+    return [quota for quota in node.quotas if quota.enforced]
+
+
 # -- limits that never bite -----------------------------------------------------------------
 
 
 def never_bites(tree: TreeFile, levels: Levels) -> Iterator[Finding]:
     """Yield each limit above one that counts all that it counts: the tightest wins."""
     for node in tree.nodes:
-        for quota in node.quotas:
+        for quota in _in_force(node):
             for resource, hard in sorted(quota.hard.nanos().items()):
                 tightest = _tightest(levels, quota, resource)
                 if tightest is not None and hard > tightest[0]:
@@ -182,7 +191,7 @@ def overpromised(tree: TreeFile, levels: Levels) -> Iterator[Finding]:
     That is the invariant charge ≤ hard in a tree in which nothing runs: what fails it then can
     never be granted.
     """
-    for scopes in sorted({quota.scopes for node in tree.nodes for quota in node.quotas}):
+    for scopes in sorted({quota.scopes for node in tree.nodes for quota in _in_force(node)}):
         hard = {n: ceiling(quotas, scopes) for n, quotas in levels.quotas.items()}
         kept = {n: floor(quotas, scopes) for n, quotas in levels.quotas.items()}
         numbers = rollup.rollup(levels.parents, hard=hard, guaranteed=kept, held={})
@@ -241,7 +250,7 @@ def ceiling(quotas: Iterable[Quota], scopes: ScopeSet) -> Resources:
     """Return the least hard of some quotas, by the names under which levels are compared."""
     least: dict[str, int] = {}
     for quota in quotas:
-        for written, nano in quota.hard.nanos().items() if quota.scopes == scopes else ():
+        for written, nano in quota.hard.nanos().items() if _is_of(quota, scopes) else ():
             resource = resource_names.equivalent(written)
             least[resource] = min(nano, least.get(resource, nano))
     return Resources.from_nano(least)
@@ -251,7 +260,7 @@ def floor(quotas: Iterable[Quota], scopes: ScopeSet) -> Resources:
     """Return the greatest guarantee of some quotas, by the same names."""
     greatest: dict[str, int] = {}
     for quota in quotas:
-        for written, nano in quota.guaranteed.nanos().items() if quota.scopes == scopes else ():
+        for written, nano in quota.guaranteed.nanos().items() if _is_of(quota, scopes) else ():
             resource = resource_names.equivalent(written)
             greatest[resource] = max(nano, greatest.get(resource, nano))
     return Resources.from_nano(greatest)
@@ -264,7 +273,7 @@ def burst_only(tree: TreeFile, levels: Levels) -> Iterator[Finding]:
     """Yield each `limits.X` where X itself is limited neither here nor above."""
     for node in tree.nodes:
         path = [node.namespace, *levels.above(node.namespace)]
-        for quota in node.quotas:
+        for quota in _in_force(node):
             for resource in sorted(quota.hard):
                 request = resource.removeprefix(resource_names.LIMITS)
                 if request != resource and not _limits(levels, path, quota.scopes, name=request):

@@ -105,7 +105,7 @@ _SHOWN: Final = 3  # of those who are in the way
 def findings(trial: Trial) -> Iterator[Finding]:
     """Yield everything that would not go as one may think."""
     yield from _refused(trial)
-    yield from _over(trial)
+    yield from over(trial)
     yield from _waiting(trial)
     yield from _fixed(trial)
     yield from _terminating(trial)
@@ -143,7 +143,8 @@ def _in_two_steps(trial: Trial, item: Refused) -> str:
 # -- limits ---------------------------------------------------------------------------------
 
 
-def _over(trial: Trial) -> Iterator[Finding]:
+def over(trial: Trial) -> Iterator[Finding]:
+    """Yield each limit that is below what is charged."""
     for node in trial.forecast.nodes:
         if node.change is Change.REMOVE:
             continue
@@ -358,7 +359,7 @@ def _must_say(trial: Trial) -> Iterator[Finding]:
 
 def _new_compute(trial: Trial, name: Namespace) -> set[str]:
     def limited(world: World) -> set[str]:
-        quotas = [q for n in world.ledger.forest.path(name) for q in world.limits.quotas(n)]
+        quotas = [q for n in world.ledger.forest.path(name) for q in world.limits.enforced(n)]
         return {resource for q in quotas if not q.scopes for resource in q.hard}
 
     if name not in trial.before.namespaces:

@@ -112,6 +112,7 @@ def _stand(world: World, name: Namespace, scopes: ScopeSet, *, hard: Resources) 
             hard=hard,
             epoch=epoch,
             limits=_limits(world, name) if scopes == UNSCOPED else (),
+            failure_policy=world.limits.failure_policy(world.ledger.forest.path(name), scopes),
         )
     elif seen.scopes == scopes:  # else it is created again when the impostor is gone
         yield from _correct(world, seen, hard)
@@ -139,7 +140,10 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
     annotations = {} if fenced else {names.ANNOTATION_EPOCH: str(world.ledger.epoch)}
     limits = _limits(world, seen.namespace) if seen.scopes == UNSCOPED else ()
     remembers = seen.limits == limits
-    if seen.spec_hard != hard or not seen.labelled or annotations or not remembers:
+    path = world.ledger.forest.path(seen.namespace)
+    policy = world.limits.failure_policy(path, seen.scopes)
+    labelled = seen.labelled and seen.failure_policy is policy
+    if seen.spec_hard != hard or not labelled or annotations or not remembers:
         yield PatchManaged(
             namespace=seen.namespace,
             quota=seen.name,
@@ -148,6 +152,7 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             dropped=tuple(sorted(set(seen.spec_hard) - set(hard))),
             annotations=annotations,
             limits=None if remembers else limits,
+            failure_policy=None if seen.failure_policy is policy else policy,
         )
     elif world.ledger.tightenings.doubts.is_due((seen.namespace, seen.scopes)):
         yield PatchManaged(  # the next plan takes it out again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quotatree.engine import explain, room, validate
+from quotatree.engine import explain, room, sighted, validate
 from quotatree.engine.forest import Book, Node
 from quotatree.engine.world import World
 from quotatree.model import scope
@@ -15,6 +15,9 @@ from quotatree.units.resources import Resources
 
 def status_of(world: World, quota: Quota) -> QuotaStatus:
     """Return the status that a TreeQuota is to have."""
+    if not quota.enforced:
+        sight = world.sights.get(quota.key)
+        return sighted.status_of(quota, sight, others=_looser(world, quota))
     node = world.ledger.forest.node(quota.namespace)
     book = node.book(quota.scopes)
     keys = sorted({*quota.hard, *quota.guaranteed})
@@ -73,7 +76,7 @@ def settle_doubts(world: World) -> None:
     """Clear the namespaces that are measured in every key that anybody on their path limits."""
     for name in list(world.doubted):
         path = world.ledger.forest.path(name)
-        quotas = (quota for ancestor in path for quota in world.limits.quotas(ancestor))
+        quotas = (quota for ancestor in path for quota in world.limits.enforced(ancestor))
         if name not in world.namespaces or all(_measures(world, name, q) for q in quotas):
             world.doubted.discard(name)
 

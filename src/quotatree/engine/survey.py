@@ -38,7 +38,9 @@ def survey(seen: Observed) -> TreeState:
     forest = rollup.acyclic(parents)
     quotas = _by_namespace(seen.quotas, lambda q: q.namespace)
     managed = _by_namespace(seen.managed, lambda m: m.namespace)
-    scope_sets = sorted({q.scopes for q in seen.quotas} | {m.scopes for m in seen.managed})
+    scope_sets = sorted(
+        {q.scopes for q in seen.quotas if q.enforced} | {m.scopes for m in seen.managed}
+    )
     figures = {
         scopes: _figures(forest, scopes, quotas=quotas, managed=managed) for scopes in scope_sets
     }
@@ -100,7 +102,7 @@ def _figures(
     hard: dict[Namespace, Resources] = {}
     guaranteed: dict[Namespace, Resources] = {}
     for name in forest:
-        for quota in (q for q in quotas.get(name, []) if q.scopes == scopes):
+        for quota in (q for q in quotas.get(name, []) if q.enforced and q.scopes == scopes):
             hard[name] = hard.get(name, EMPTY).minimum(quota.hard)
             in_force = quota.guaranteed.minimum(quota.granted).mask(
                 [r for r in quota.guaranteed if r in quota.granted]

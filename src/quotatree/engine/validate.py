@@ -13,7 +13,12 @@ from quotatree.units import resource_names
 
 
 def warnings(world: World, quota: Quota) -> tuple[str, ...]:
-    """Return what the author of `quota` should know, in a stable order."""
+    """Return what the author of `quota` should know, in a stable order.
+
+    One that only observes says the same in its status, from what it has counted.
+    """
+    if not quota.enforced:
+        return ()
     return (
         *_looser(world, quota),
         *_below_usage(world, quota),

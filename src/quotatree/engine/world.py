@@ -9,10 +9,11 @@ from quotatree.engine.ledger import Ledger
 from quotatree.engine.limits import Limits
 from quotatree.engine.usage import Usage
 from quotatree.model import names
-from quotatree.model.names import Namespace, Uid
+from quotatree.model.names import Namespace, QuotaName, Uid
 from quotatree.model.observed import Held, Lifecycle, ManagedQuota, ObservedNamespace
 from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED
+from quotatree.model.sight import Sight
 from quotatree.units.resources import Resources
 
 
@@ -20,7 +21,8 @@ class World:
     """Namespaces, managed ResourceQuotas and TreeQuotas as last seen, with ledger and limits.
 
     Every method that takes something in returns the namespaces whose plan may have changed. All of
-    them are `doubted` (perhaps not measured in every key) until somebody has looked.
+    them are `doubted` (perhaps not measured in every key) until somebody has looked. `sights` are
+    what the TreeQuotas that only observe would do, as far as they were counted.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -30,6 +32,7 @@ class World:
         self.doubted: set[Namespace] = set()
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
+        self.sights: dict[tuple[Namespace, QuotaName], Sight] = {}
         self._owned: dict[Namespace, set[Namespace]] = {}
         self._named_as_owner: Counter[Uid] = Counter()
         self._cascaded: set[Uid] = set()
@@ -279,6 +282,7 @@ def _shape(quota: ManagedQuota) -> tuple[object, ...]:
         quota.epoch,
         quota.limited_by,
         quota.labelled,
+        quota.failure_policy,
         quota.limits,
         quota.terminating,
     )

@@ -103,6 +103,7 @@ def _columns() -> list[dict[str, Any]]:
         {"name": "Available", "type": "string", "jsonPath": ".status.available", "priority": 1},
         {"name": "Guaranteed", "type": "string", "jsonPath": ".spec.guaranteed", "priority": 1},
         {"name": "Scopes", "type": "string", "jsonPath": ".spec.scopes", "priority": 1},
+        {"name": "Mode", "type": "string", "jsonPath": ".spec.mode", "priority": 1},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ]
 
@@ -150,6 +151,15 @@ def _spec() -> dict[str, Any]:
                 ),
                 "enum": ["Fail", "Ignore"],
                 "default": "Fail",
+            },
+            "mode": {
+                "type": "string",
+                "description": (
+                    "Limit (Enforce), or refuse nothing and say what would have been refused "
+                    "(Observe)."
+                ),
+                "enum": ["Enforce", "Observe"],
+                "default": "Enforce",
             },
         },
         "x-kubernetes-validations": [

@@ -103,6 +103,9 @@ def _cluster_rules(settings: InstallSettings) -> list[dict[str, Any]]:
         _rule([names.GROUP], ["treequotas"], verbs=_READ),
         _rule([names.GROUP], ["treequotas/status"], verbs=("patch",)),
         _rule(["", "events.k8s.io"], ["events"], verbs=("create", "patch")),
+        # Read now and then for TreeQuotas that only observe; other kinds are for whoever asks.
+        _rule([""], ["persistentvolumeclaims", "pods", "services"], verbs=("list",)),
+        _rule(["resource.k8s.io"], ["deviceclasses", "resourceclaims"], verbs=("list",)),
         # The CA bundle of the webhook, and the kinds that the birth gate covers.
         _rule(
             admission,

@@ -44,7 +44,8 @@ class InstallSettings:
     """Seconds that one decision about usage may take; quota admission calls up to four times."""
 
     failure_policy: quota.FailurePolicy = quota.FailurePolicy.FAIL
-    """What happens to growth beyond the slices while no replica answers."""
+    """What happens to growth beyond the slices while no replica answers, where no TreeQuota lets it
+    pass by itself."""
 
     gated: tuple[str, ...] = ()
     """Resource names (`count/…`) that TreeQuotas use beside the usual ones, gated at birth."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from quotatree.manifests import cel, objects
 from quotatree.manifests.settings import InstallSettings
-from quotatree.model import names
+from quotatree.model import names, quota
 
 WEBHOOK_CONFIGURATION: Final = "quotatree"
 USAGE_PATH: Final = "/admit/usage"
@@ -23,20 +23,32 @@ _VALIDATION_TIMEOUT_SECONDS: Final = 5
 
 
 def webhook_configuration(settings: InstallSettings) -> objects.Manifest:
-    """Return the ValidatingWebhookConfiguration with its three entries."""
+    """Return the ValidatingWebhookConfiguration: growth has two entries, one for each policy."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
         "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
-        "webhooks": [_usage(settings), _tree_quota(settings), _namespace(settings)],
+        "webhooks": [
+            _usage(settings, "usage", lenient=False),
+            _usage(settings, "usage-ignore", lenient=True),
+            _tree_quota(settings),
+            _namespace(settings),
+        ],
     }
 
 
-def _usage(settings: InstallSettings) -> dict[str, Any]:
-    """Return entry 1: growth of a managed ResourceQuota beyond its slice."""
+def _usage(settings: InstallSettings, name: str, *, lenient: bool) -> dict[str, Any]:
+    """Return entry 1: growth of a managed ResourceQuota beyond its slice.
+
+    The label on the ResourceQuota itself tells the two of them apart: only the controller may
+    change it (`quotatree-managed-quotas`), and the API server reads it from the very object whose
+    growth it is about, not from a cache of Namespaces. A selector spares the other entry's
+    conditions. It counts the old object and the new one: in doubt both entries are asked.
+    """
+    policy = quota.FailurePolicy.IGNORE if lenient else settings.failure_policy
     return _entry(
         settings,
-        "usage",
+        name,
         path=USAGE_PATH,
         rule=_rule("", ["resourcequotas/status"], operations=["UPDATE"]),
         conditions={
@@ -47,7 +59,12 @@ def _usage(settings: InstallSettings) -> dict[str, Any]:
             ),
             "grows-beyond-its-slice": _GROWS_BEYOND_ITS_SLICE,
         },
-        failure_policy=settings.failure_policy.value,
+        selector={
+            "key": names.LABEL_FAILURE_POLICY,
+            "operator": "In" if lenient else "NotIn",
+            "values": [quota.FailurePolicy.IGNORE.value],
+        },
+        failure_policy=policy.value,
         timeout_seconds=settings.usage_timeout_seconds,
     )
 
@@ -113,6 +130,7 @@ def _entry(
     path: str,
     rule: dict[str, Any],
     conditions: dict[str, str],
+    selector: dict[str, Any] | None = None,
     failure_policy: str = "Fail",
     timeout_seconds: int = _VALIDATION_TIMEOUT_SECONDS,
 ) -> dict[str, Any]:
@@ -121,6 +139,7 @@ def _entry(
         "admissionReviewVersions": ["v1"],
         "clientConfig": _client_config(settings, path),
         "rules": [rule],
+        **({"objectSelector": {"matchExpressions": [selector]}} if selector else {}),
         "matchConditions": [
             {"name": key, "expression": cel.text(expression)}
             for key, expression in conditions.items()

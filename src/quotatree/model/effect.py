@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from quotatree.model.names import Namespace, QuotaName, Uid
 from quotatree.model.observed import Held
-from quotatree.model.quota import Quota, QuotaStatus
+from quotatree.model.quota import FailurePolicy, Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet
 from quotatree.units.resources import Resources
 
@@ -64,13 +64,15 @@ class CreateManaged:
     hard: Resources
     epoch: int
     limits: tuple[Quota, ...] = ()
+    failure_policy: FailurePolicy = FailurePolicy.FAIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchManaged:
-    """Change spec.hard, label and annotations of a managed ResourceQuota, by compare-and-swap.
+    """Change spec.hard, labels and annotations of a managed ResourceQuota, by compare-and-swap.
 
-    `limits` are to be remembered on it; None leaves what it remembers.
+    `limits` are to be remembered on it; None leaves what it remembers, and the `failure_policy`
+    that it says.
     """
 
     namespace: Namespace
@@ -80,6 +82,7 @@ class PatchManaged:
     dropped: tuple[str, ...] = ()
     annotations: Mapping[str, str | None] = field(default_factory=dict)
     limits: tuple[Quota, ...] | None = None
+    failure_policy: FailurePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

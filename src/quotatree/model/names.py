@@ -21,6 +21,7 @@ LABEL_APPLIED: Final = f"{GROUP}/applied"
 # Labels that the controller answers with.
 LABEL_ENFORCED: Final = f"{GROUP}/enforced"
 LABEL_MANAGED: Final = f"{GROUP}/managed"
+LABEL_FAILURE_POLICY: Final = f"{GROUP}/failure-policy"
 TREE_LABEL_SUFFIX: Final = f".tree.{GROUP}/depth"
 # Annotations.
 ANNOTATION_CHILDREN: Final = f"{GROUP}/children"

@@ -8,7 +8,7 @@ from enum import Enum
 
 from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
-from quotatree.model.quota import Quota
+from quotatree.model.quota import FailurePolicy, Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.units.resources import EMPTY, Resources
 
@@ -61,6 +61,7 @@ class ManagedQuota:
     `epoch` is the fence that the leader wrote (None before the first), `slice` the part that may
     grow without a call, `status_hard` the ceiling that native admission applies at this moment.
     `limits` are the TreeQuotas of the namespace as it remembers them, should their kind vanish.
+    `failure_policy` says which entry of the webhook configuration its growth is judged by.
     """
 
     namespace: Namespace
@@ -77,6 +78,7 @@ class ManagedQuota:
     limited_by: str = ""
     terminating: bool = False
     labelled: bool = True
+    failure_policy: FailurePolicy = FailurePolicy.FAIL
     limits: tuple[Quota, ...] = ()
 
     @property

@@ -18,6 +18,13 @@ class FailurePolicy(Enum):
     IGNORE = "Ignore"
 
 
+class Mode(Enum):
+    """Whether a TreeQuota limits, or only says what it would refuse."""
+
+    ENFORCE = "Enforce"
+    OBSERVE = "Observe"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
     """The spec of one TreeQuota, with what identifies it.
@@ -36,6 +43,7 @@ class Quota:
     guaranteed: Resources = EMPTY
     scopes: ScopeSet = UNSCOPED
     failure_policy: FailurePolicy = FailurePolicy.FAIL
+    mode: Mode = Mode.ENFORCE
     granted: Resources = EMPTY
     applied: str = ""
     status: QuotaStatus | None = None
@@ -44,6 +52,11 @@ class Quota:
     def key(self) -> tuple[Namespace, QuotaName]:
         """Namespace and name."""
         return (self.namespace, self.name)
+
+    @property
+    def enforced(self) -> bool:
+        """Whether it limits and reserves anything: one that only observes is in nobody's way."""
+        return self.mode is Mode.ENFORCE
 
     @property
     def asked(self) -> Quota:

@@ -112,6 +112,7 @@ class FakeCluster:
                 used=Resources.from_nano(dict.fromkeys(what.hard, 0)),
                 epoch=what.epoch,
                 limits=what.limits,
+                failure_policy=what.failure_policy,
             )
         )
 
@@ -121,10 +122,11 @@ class FakeCluster:
             return
         hard = seen.status_hard if what.hard is None else what.hard
         used = {**dict.fromkeys(hard, 0), **seen.used.mask(hard).nanos()}
-        spec, limits = seen.spec_hard, seen.limits
+        spec, limits, policy = seen.spec_hard, seen.limits, seen.failure_policy
         if isinstance(what, effect.PatchManaged):
             spec = hard if what.hard is not None else spec
             limits = limits if what.limits is None else what.limits
+            policy = what.failure_policy or policy
         epoch = what.annotations.get(names.ANNOTATION_EPOCH)
         self.world.see_managed(
             replace(
@@ -137,6 +139,7 @@ class FakeCluster:
                 ready=seen.ready or what.annotations.get(names.ANNOTATION_READY) == "true",
                 labelled=True,
                 limits=limits,
+                failure_policy=policy,
             )
         )
 

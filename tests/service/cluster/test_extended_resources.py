@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.service.cluster.scripted import Script
 
-from quotatree.cli import plan_recount
+from quotatree.cluster import recount
 from quotatree.cluster.client import Client
 from quotatree.model.names import Namespace, ResourceName
 from quotatree.model.scope import UNSCOPED
@@ -39,7 +39,7 @@ def paths_of(script: Script) -> list[str]:
 
 
 async def gpus(api: Client) -> int:
-    found = await plan_recount.recount(api, {KEY: (GPU,)}, NOW)
+    found = await recount.recount(api, {KEY: (GPU,)}, NOW)
     return found.used[KEY][GPU] // NANO
 
 

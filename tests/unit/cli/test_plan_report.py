@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from quotatree.cli import plan_recount, plan_report
+from quotatree.cli import plan_report
 from quotatree.cli.plan_inputs import Situation
+from quotatree.cluster import recount
 from quotatree.codec import treefile
 from quotatree.codec.treefile import Located
 from quotatree.engine.survey import Observed
@@ -23,7 +24,7 @@ tree:
 def test_objects_that_may_not_be_listed_are_a_warning_with_reason_and_next_step() -> None:
     located = treefile.read(TREE)
     assert isinstance(located, Located)
-    unlisted = plan_recount.wanted({(Namespace("a"), UNSCOPED): (ResourceName("cpu"),)})
+    unlisted = recount.wanted({(Namespace("a"), UNSCOPED): (ResourceName("cpu"),)})
     around = Situation(where="", seen=Observed(), tree=located.tree, unlisted=unlisted)
     found = plan_report.planned(around, located, Removals(), file="f.yaml", force=False)
     (item,) = (i for i in found.report.items if i.code == "usage-not-listed")

@@ -10,10 +10,10 @@ from rich.console import Console
 from quotatree.cli import render
 from quotatree.engine import survey
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
-from quotatree.model.quota import Quota
+from quotatree.model.quota import Mode, Quota, QuotaStatus
 from quotatree.model.scope import ScopeTerm
 from quotatree.model.state import TreeState
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cli"
 GPU = "requests.nvidia.com/gpu"
@@ -50,6 +50,19 @@ def measured(namespace, used, *, ready=True, scopes=()):
     )
 
 
+def sighted(pods):
+    """Return the status of a quota that has counted so many pods."""
+    counted = Resources.parse({"pods": str(pods)})
+    return QuotaStatus(
+        hard=EMPTY,
+        used=counted,
+        charged=counted,
+        available=EMPTY,
+        guaranteed=EMPTY,
+        observed_generation=1,
+    )
+
+
 STATE = survey.survey(
     survey.Observed(
         resource_version=7,
@@ -79,6 +92,20 @@ STATE = survey.survey(
 )
 
 
+OBSERVED = survey.survey(
+    survey.Observed(
+        namespaces=(namespace("org"), namespace("team", "org"), namespace("new", "org")),
+        quotas=(
+            quota("org", {"cpu": "20"}),
+            quota("org", {"pods": "10"}, name="trial", mode=Mode.OBSERVE, status=sighted(12)),
+            quota("team", {"pods": "40"}, mode=Mode.OBSERVE, status=sighted(12)),
+            quota("new", {"memory": "1Gi"}, mode=Mode.OBSERVE),
+        ),
+        managed=(measured("org", {"cpu": "2"}), measured("team", {}), measured("new", {})),
+    )
+)
+
+
 def screen(renderable, width=100):
     console = Console(file=io.StringIO(), width=width, legacy_windows=False)
     console.print(renderable)
@@ -97,6 +124,7 @@ def screen(renderable, width=100):
             "tree-part.txt",
             screen(render.tree(survey.only(STATE, namespace="vision", resources=["cpu"]))),
         ),
+        ("tree-observed.txt", screen(render.tree(OBSERVED))),
         ("tree-empty.txt", screen(render.tree(TreeState()))),
         ("tree-wide.txt", render.columns(render.wide_rows(STATE)) + "\n"),
     ],

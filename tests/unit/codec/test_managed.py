@@ -158,5 +158,19 @@ def test_what_is_remembered_is_read_as_it_was_asked_for():
     assert seen.limits == (quota,)
 
 
+@pytest.mark.parametrize(
+    ("label", "want"),
+    [
+        pytest.param("Ignore", FailurePolicy.IGNORE, id="what the webhook's selector asks for"),
+        pytest.param("ignore", FailurePolicy.FAIL, id="another spelling"),
+        pytest.param(["Ignore"], FailurePolicy.FAIL, id="no text"),
+        pytest.param(None, FailurePolicy.FAIL, id="none"),
+    ],
+)
+def test_the_failure_policy_is_read_as_the_webhook_configuration_reads_it(label, want):
+    seen = managed.parse(obj(labels={"quotatree.dev/failure-policy": label}))
+    assert seen.failure_policy is want
+
+
 def test_nothing_to_remember_is_no_annotation():
     assert managed.limits_to_text([]) is None

@@ -32,6 +32,7 @@ tree:
         - {name: best-effort, hard: {pods: "100"}, scopes: [BestEffort]}
         - name: urgent
           hard: {cpu: "20"}
+          mode: Observe
           scopeSelector:
             matchExpressions:
             - {scopeName: PriorityClass, operator: In, values: [high, higher]}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from quotatree.codec import quotas
-from quotatree.model.quota import Condition, FailurePolicy, Quota, QuotaStatus
+from quotatree.model.quota import Condition, FailurePolicy, Mode, Quota, QuotaStatus
 from quotatree.model.scope import ScopeTerm
 from quotatree.units.resources import EMPTY, Resources
 
@@ -42,6 +42,7 @@ def test_a_stored_quota_is_read():
                     ]
                 },
                 "failurePolicy": "Ignore",
+                "mode": "Observe",
             },
             "status": {"guaranteed": {"cpu": "1"}, "observedGeneration": 2},
         }
@@ -54,6 +55,7 @@ def test_a_stored_quota_is_read():
         ScopeTerm(scope="PriorityClass", operator="In", values=("a", "b")),
     )
     assert seen.failure_policy is FailurePolicy.IGNORE
+    assert seen.mode is Mode.OBSERVE
     assert seen.granted == Resources.parse({"cpu": "1"})
     assert seen.status.observed_generation == 2
 
@@ -207,6 +209,7 @@ MALFORMED = [
     pytest.param(
         {"failurePolicy": "fail"}, "spec.failurePolicy", "Fail or Ignore", id="lower-case policy"
     ),
+    pytest.param({"mode": "observe"}, "spec.mode", "Enforce or Observe", id="lower-case mode"),
     pytest.param(None, "spec", "must be a map", id="no spec"),
     pytest.param([], "spec", "must be a map", id="spec is a list"),
 ]
@@ -336,5 +339,10 @@ def test_a_quota_is_written_as_it_is_read():
             ScopeTerm(scope="PriorityClass", operator="In", values=("a",)),
         ),
         failure_policy=FailurePolicy.IGNORE,
+        mode=Mode.OBSERVE,
     )
     assert quotas.parse(quotas.to_dict(quota)) == quota
+
+
+def test_a_mode_that_is_none_limits():
+    assert quotas.parse({"spec": {"mode": "Watch"}}).mode is Mode.ENFORCE

@@ -4,10 +4,10 @@ import pytest
 
 from quotatree.codec import state
 from quotatree.model.observed import Lifecycle
-from quotatree.model.quota import Quota
+from quotatree.model.quota import Mode, Quota, QuotaStatus
 from quotatree.model.scope import ScopeTerm
 from quotatree.model.state import Figures, NodeState, ScopedFigures, TreeState
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 CPU = Resources.parse({"cpu": "5"})
 PODS = Resources.parse({"pods": "3"})
@@ -51,6 +51,23 @@ def test_the_document_has_the_fields_of_the_design():
         "quotas",
     ]
     assert written["nodes"][0]["held"] == {"cpu": "5"}
+
+
+def test_what_is_only_observed_shows_what_was_counted():
+    status = QuotaStatus(
+        hard=CPU, used=CPU, charged=CPU, available=EMPTY, guaranteed=EMPTY, observed_generation=1
+    )
+    quota = Quota(namespace="org", name="quota", hard=CPU, mode=Mode.OBSERVE, status=status)
+    node = NodeState(namespace="org", quotas=(quota,))
+    (written,) = state.to_dict(TreeState(nodes=(node,)))["nodes"][0]["quotas"]
+    assert written == {
+        "name": "quota",
+        "hard": {"cpu": "5"},
+        "mode": "Observe",
+        "observed": {"used": {"cpu": "5"}, "charged": {"cpu": "5"}, "available": {}},
+    }
+    (read,) = state.parse(state.to_dict(TreeState(nodes=(node,)))).nodes[0].quotas
+    assert read.mode is Mode.OBSERVE
 
 
 def test_the_document_is_read_back():

@@ -4,7 +4,7 @@ import pytest
 
 from quotatree.codec import treefile, yaml_tree
 from quotatree.model.observed import Lifecycle
-from quotatree.model.quota import FailurePolicy, Quota
+from quotatree.model.quota import FailurePolicy, Mode, Quota
 from quotatree.model.scope import ScopeTerm
 from quotatree.model.treefile import TreeFile, TreeNode
 from quotatree.units.resources import Resources
@@ -20,6 +20,7 @@ EXAMPLE = (
       vision:
         guaranteed: {requests.nvidia.com/gpu: "16"}
         failurePolicy: Ignore
+        mode: Observe
         annotations: {quotatree.dev/allow-cascading-deletion: "true"}
         children:
           ai-pipeline: {hard: {cpu: 0.1}, lifecycle: Owned, labels: {stage: prod}}
@@ -61,6 +62,7 @@ def test_the_example_is_read():
                         "vision",
                         guaranteed=Resources.parse({gpu: "16"}),
                         failure_policy=FailurePolicy.IGNORE,
+                        mode=Mode.OBSERVE,
                     ),
                 ),
             ),
@@ -238,6 +240,14 @@ CONTENT = {
     "policy without quota": (
         "  a: {failurePolicy: Ignore}",
         at(4, 7, "tree.a.failurePolicy", "neither hard nor guaranteed"),
+    ),
+    "mode without quota": (
+        "  a: {mode: Observe}",
+        at(4, 7, "tree.a.mode", "neither hard nor guaranteed"),
+    ),
+    "unknown mode": (
+        "  a: {hard: {cpu: 1}, mode: Watch}",
+        at(4, 29, "tree.a.mode", "must be Enforce or Observe"),
     ),
     "unknown policy": (
         "  a: {hard: {cpu: 1}, failurePolicy: Maybe}",

@@ -10,6 +10,7 @@ from quotatree.model.charge import Charge
 from quotatree.model.fit import Consumer, Reason
 from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
+from quotatree.model.quota import Mode
 from quotatree.model.scope import UNSCOPED, ScopeTerm
 from quotatree.model.workload import Part, Workload
 from quotatree.testing import words
@@ -28,6 +29,12 @@ def situation(text, *, own=(), **more):
     )
     quotas = {"a": tuple(own)} if own else {}
     return fit.Situation(seen=seen, own=quotas, **more)
+
+
+def observing(found):
+    """Return the situation in which every TreeQuota only observes."""
+    quotas = tuple(replace(q, mode=Mode.OBSERVE) for q in found.seen.quotas)
+    return replace(found, seen=replace(found.seen, quotas=quotas))
 
 
 def part(amounts, count=1, **more):
@@ -106,6 +113,11 @@ CASES = [
 )
 def test_a_request_is_refused_for_a_reason(tree, amounts, want):
     assert said(fit.Place(situation(tree)).ask(request(part(amounts)))) == want
+
+
+def test_a_limit_that_only_observes_refuses_nothing():
+    full = situation("org: cpu 9 > a: cpu 1; org > b: holds cpu 9")
+    assert said(fit.Place(observing(full)).ask(request(part({"cpu": "3"})))) == []
 
 
 def test_a_refusal_carries_the_numbers_and_what_would_be_enough():

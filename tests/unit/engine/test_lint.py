@@ -191,6 +191,19 @@ def test_a_limit_that_stands_and_that_the_file_does_not_name_goes_on_counting() 
     assert codes == ["limit-never-bites", "promised-too-much"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  org: {hard: {cpu: 1}, mode: Observe, children: {a: {hard: {cpu: 2}}}}",
+        "  org: {hard: {cpu: 1}, children: {a: {hard: {cpu: 2}, mode: Observe}}}",
+        f"  org: {{hard: {{cpu: 5}}, mode: Observe, children: {TWO_OF_THREE}}}",
+        "  org: {hard: {limits.cpu: 1}, mode: Observe}",
+    ],
+)
+def test_what_only_observes_bounds_and_promises_nothing(text: str) -> None:
+    assert said(text) == []
+
+
 def test_every_rule_has_its_own_code() -> None:
     codes = [rule.code for rule in lint.RULES]
     assert len(set(codes)) == len(codes)

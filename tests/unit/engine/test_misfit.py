@@ -13,6 +13,7 @@ from quotatree.engine.lint import Finding
 from quotatree.engine.survey import Observed
 from quotatree.engine.whatif import Removals
 from quotatree.model.names import Namespace, QuotaName
+from quotatree.model.quota import Mode
 from quotatree.model.report import Level
 from quotatree.model.scope import ScopeTerm
 from quotatree.model.treefile import TreeFile
@@ -192,6 +193,23 @@ def test_pods_that_must_say_more_are_told_once_at_the_top() -> None:
     notes = [f for f in found(now, wanted) if f.item.code == "pods-must-say"]
     assert [f.spot.namespace for f in notes] == ["org", "a"]
     assert ["must now say their cpu;" in f.item.message for f in notes] == [True, False]
+
+
+def test_what_only_observes_is_over_nothing_and_waits_for_nothing() -> None:
+    text = "org: {hard: {cpu: 5}, guaranteed: {cpu: 5}, mode: Observe}"
+    trial = tried("org: cpu 9, holds cpu 6", text)
+    assert list(misfit.findings(trial)) == []
+    (step,) = [s for s in trial.forecast.steps if s.quota == "quota"]
+    assert ("mode", "Enforce", "Observe") in [(f.field, f.before, f.after) for f in step.fields]
+
+
+def test_a_limit_that_is_enforced_after_having_observed_is_judged_like_a_new_one() -> None:
+    seen = observed("org: cpu 5, holds cpu 6")
+    known = replace(seen.quotas[0], mode=Mode.OBSERVE)
+    tree = treefile.parse((HEAD + "  org: {hard: {cpu: 5}}").encode())
+    assert isinstance(tree, TreeFile)
+    trial = forecast.trial(replace(seen, quotas=(known,)), tree)
+    assert [f.item.code for f in misfit.findings(trial)] == ["over-hard", "pods-must-say"]
 
 
 def test_removals_are_part_of_the_steps() -> None:

@@ -11,6 +11,7 @@ from quotatree.engine.world import World
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace, QuotaName
 from quotatree.model.observed import Lifecycle
+from quotatree.model.quota import FailurePolicy
 from quotatree.model.scope import ScopeTerm, scope_set
 from quotatree.testing import words
 from quotatree.testing.fake import FakeCluster
@@ -141,6 +142,35 @@ def test_a_managed_quota_edited_by_hand_is_put_right() -> None:
     cluster.settle()
     assert hard(world, "a") == "cpu=1E,pods=1E"
     assert world.managed[Namespace("a")]["quotatree"].labelled
+
+
+@pytest.mark.parametrize(
+    ("org", "team", "want"),
+    [
+        pytest.param("Ignore", "Ignore", "Ignore", id="every limit lets growth pass"),
+        pytest.param("Ignore", "Fail", "Fail", id="its own limit is kept"),
+        pytest.param("Fail", "Ignore", "Fail", id="the limit above is kept"),
+    ],
+)
+def test_growth_passes_unjudged_only_where_every_limit_says_so(org: str, team: str, want: str):
+    world, cluster = settled("org: cpu 5 > team: cpu 3 > a")
+    for name, policy in (("org", org), ("team", team)):
+        (known,) = world.limits.quotas(Namespace(name))
+        policy_of = FailurePolicy(policy)
+        world.see_quota(replace(known, generation=9, failure_policy=policy_of))
+    cluster.settle()
+    assert world.managed[Namespace("a")]["quotatree"].failure_policy.value == want
+    assert world.managed[Namespace("org")]["quotatree"].failure_policy.value == org
+
+
+def test_a_failure_policy_that_somebody_else_wrote_is_put_right() -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    seen = world.managed[Namespace("a")]["quotatree"]
+    version = cluster.versions.next()
+    lenient = replace(seen, resource_version=version, failure_policy=FailurePolicy.IGNORE)
+    assert world.see_managed(lenient) == {"a"}
+    cluster.settle()
+    assert world.managed[Namespace("a")]["quotatree"].failure_policy is FailurePolicy.FAIL
 
 
 def test_a_resource_that_is_dropped_everywhere_leaves_the_managed_quotas() -> None:

@@ -138,7 +138,12 @@ def test_a_controller_outside_has_no_pods_and_a_url() -> None:
     entries = of_kind(OUTSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"]
     assert [it["clientConfig"]["url"] for it in entries] == [
         f"https://127.0.0.1:9443{path}"
-        for path in (webhook.USAGE_PATH, webhook.TREE_QUOTA_PATH, webhook.NAMESPACE_PATH)
+        for path in (
+            webhook.USAGE_PATH,
+            webhook.USAGE_PATH,
+            webhook.TREE_QUOTA_PATH,
+            webhook.NAMESPACE_PATH,
+        )
     ]
     assert all(it["clientConfig"]["caBundle"] == "cGVt" for it in entries)
 
@@ -154,6 +159,19 @@ def test_usage_is_asked_by_quota_admission_alone() -> None:
         "request.userInfo.username == 'system:apiserver'"
     )
     assert (usage["timeoutSeconds"], usage["failurePolicy"]) == (1, "Fail")
+
+
+def test_growth_has_an_entry_for_each_failure_policy_and_each_object_one_of_them() -> None:
+    strict, lenient, *_ = of_kind(INSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"]
+    assert (strict["failurePolicy"], lenient["failurePolicy"]) == ("Fail", "Ignore")
+    told_apart = {"name", "failurePolicy", "objectSelector"}
+    same = [{k: v for k, v in it.items() if k not in told_apart} for it in (strict, lenient)]
+    assert same[0] == same[1]
+    terms = [it["objectSelector"]["matchExpressions"] for it in (strict, lenient)]
+    assert terms == [
+        [{"key": "quotatree.dev/failure-policy", "operator": operator, "values": ["Ignore"]}]
+        for operator in ("NotIn", "In")
+    ]
 
 
 def test_every_user_of_the_controller_is_trusted_everywhere() -> None:

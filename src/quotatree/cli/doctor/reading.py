@@ -12,7 +12,7 @@ from quotatree.cli import install, observe
 from quotatree.cli.doctor import installed, standing
 from quotatree.cli.doctor.installed import Answer, Right
 from quotatree.cli.doctor.standing import Look
-from quotatree.cluster import lease, paths, together
+from quotatree.cluster import lease, paths, recount, together
 from quotatree.cluster.client import Client
 from quotatree.codec import charges, defaults
 from quotatree.errors import ClusterError
@@ -183,7 +183,7 @@ async def _costs(
         try:
             items = await _listed(client, resource, versions)
             if resource == charges.DEVICE_CLAIMS and items and extended:
-                known = defaults.gather(device_classes=await observe.device_classes(client))
+                known = defaults.gather(device_classes=await recount.device_classes(client))
         except ClusterError as error:
             if error.status not in (FORBIDDEN, NOT_FOUND):
                 raise

@@ -112,6 +112,11 @@ def _changes(
             yield f"{where} has {some(pairs)}"
     if not status and not seen.labelled:
         yield f"the label {names.LABEL_MANAGED} is missing"
+    if isinstance(one, effect.PatchManaged) and one.failure_policy is not None:
+        yield (
+            f"its growth is judged by failurePolicy {seen.failure_policy.value}, "
+            f"its TreeQuotas say {one.failure_policy.value}"
+        )
     if isinstance(one, effect.PatchManaged) and one.limits is not None:
         yield f"the annotation {names.ANNOTATION_LIMITS} is not what its TreeQuotas say"
     if names.ANNOTATION_EPOCH in one.annotations:

@@ -8,6 +8,7 @@ from quotatree.cli.doctor import standing
 from quotatree.cli.doctor.standing import Look
 from quotatree.codec import charges
 from quotatree.engine.survey import Observed
+from quotatree.model.quota import FailurePolicy
 from quotatree.model.scope import ScopeTerm
 from quotatree.testing.fake import FakeCluster
 from quotatree.testing.words import world
@@ -93,6 +94,12 @@ def quota_of(observed, namespace):
         ),
         pytest.param(
             lambda o: changed(o, "team", labelled=False), "quota-differs", "label", id="no label"
+        ),
+        pytest.param(
+            lambda o: changed(o, "team", failure_policy=FailurePolicy.IGNORE),
+            "quota-differs",
+            "judged by failurePolicy Ignore, its TreeQuotas say Fail",
+            id="another failure policy",
         ),
         pytest.param(
             lambda o: changed(o, "team", epoch=0), "quota-differs", "its epoch is 0", id="no fence"

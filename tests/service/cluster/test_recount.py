@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.service.cluster.scripted import Script
 
-from quotatree.cli import plan_recount
+from quotatree.cluster import recount
 from quotatree.cluster.client import Client
 from quotatree.errors import ClusterError
 from quotatree.model.names import Namespace, ResourceName
@@ -31,7 +31,7 @@ async def test_what_may_not_be_listed_is_named_and_the_rest_is_counted(
 ) -> None:
     script.refuse(status)
     script.json(SERVICES)
-    found = await plan_recount.recount(api, UNMEASURED, NOW)
+    found = await recount.recount(api, UNMEASURED, NOW)
     assert found.used == {KEY: {"services": NANO}}
     assert [what.resource for what in found.unlisted] == unlisted
 
@@ -39,4 +39,4 @@ async def test_what_may_not_be_listed_is_named_and_the_rest_is_counted(
 async def test_a_broken_server_is_no_want_of_rights(api: Client, script: Script) -> None:
     script.refuse(400)
     with pytest.raises(ClusterError):
-        await plan_recount.recount(api, UNMEASURED, NOW)
+        await recount.recount(api, UNMEASURED, NOW)

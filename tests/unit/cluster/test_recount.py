@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quotatree.cli import plan_recount
+from quotatree.cluster import recount
 from quotatree.engine import survey, whatif
 from quotatree.engine.survey import Observed
 from quotatree.model.names import Namespace, ResourceName
@@ -27,7 +27,7 @@ def pod(namespace: str, cpu: str = "") -> dict[str, Any]:
 
 
 def test_names_of_one_kind_are_counted_in_one_list() -> None:
-    found = plan_recount.wanted(
+    found = recount.wanted(
         {
             (A, UNSCOPED): names("cpu", "pods", "requests.storage", "count/jobs.batch"),
             (B, UNSCOPED): names("requests.nvidia.com/gpu", "count/widgets.example.com"),
@@ -43,7 +43,7 @@ def test_names_of_one_kind_are_counted_in_one_list() -> None:
 
 def test_kinds_are_listed_where_the_api_server_has_them() -> None:
     unmeasured = {(A, UNSCOPED): names("count/jobs.batch", "secrets")}
-    paths = [what.kind.path("a") for what in plan_recount.wanted(unmeasured)]
+    paths = [what.kind.path("a") for what in recount.wanted(unmeasured)]
     assert paths == ["/apis/batch/v1/namespaces/a/jobs", "/api/v1/namespaces/a/secrets"]
 
 
@@ -53,9 +53,11 @@ def test_objects_cost_what_native_quota_charges_in_each_account_that_counts_them
         (A, BEST_EFFORT): names("pods"),
         (B, UNSCOPED): names("pods"),
     }
-    (what,) = plan_recount.wanted(unmeasured)
-    pods = [pod("a", "1500m"), pod("a"), pod("elsewhere", "9")]
-    assert plan_recount.counted(what, pods, None) == {
+    (what,) = recount.wanted(unmeasured)
+    tally = recount.Tally(what)
+    for page in ([pod("a", "1500m")], [], [pod("a"), pod("elsewhere", "9")]):
+        tally.add(page, None)
+    assert tally.sums == {
         (A, UNSCOPED): {"cpu": 1_500_000_000, "pods": 2 * NANO},
         (A, BEST_EFFORT): {"pods": NANO},
         (B, UNSCOPED): {"pods": 0},
