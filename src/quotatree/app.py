@@ -79,7 +79,7 @@ async def _term(client: Client, settings: Settings, certificates: tls.Certificat
 
     The server listens before the lease is won: a replica in waiting is alive and answers "later".
     """
-    live = Live(clock=time.monotonic, timing=settings.timing)
+    live = Live(clock=time.monotonic, timing=settings.timing, slices=settings.slices)
     controller = Controller(client, live, settings=settings.loop, wall=time.time)
     parts = _Replica(
         client=client,

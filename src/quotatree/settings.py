@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quotatree.engine.reservation import Timing
+from quotatree.engine.slices import SliceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class Settings:
     """Name of the Lease."""
     timing: Timing = field(default_factory=Timing)
     """How long the ledger waits for what is in flight."""
+    slices: SliceSettings = field(default_factory=SliceSettings)
+    """Who may grow how far without asking."""
     loop: LoopSettings = field(default_factory=LoopSettings)
     """How the controller paces itself."""
     webhook: WebhookSettings = field(default_factory=WebhookSettings)

@@ -32,6 +32,12 @@ from quotatree.cli import options
 @click.option("--webhook-host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - in a pod the API server comes from anywhere
 @click.option("--webhook-port", default=9443, show_default=True, help="Port to listen on.")
 @click.option(
+    "--slices/--no-slices",
+    default=True,
+    show_default=True,
+    help="Let namespaces grow within slices without asking, also while no replica answers.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
@@ -47,6 +53,7 @@ def controller_command(
     webhook_url: str | None,
     webhook_host: str,
     webhook_port: int,
+    slices: bool,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -56,12 +63,14 @@ def controller_command(
     manifests`; the certificates are made, published and rotated here.
     """
     from quotatree import app, telemetry
+    from quotatree.engine.slices import SliceSettings
     from quotatree.settings import Settings, WebhookSettings
 
     telemetry.configure(level=log_level, form=log_format)
     settings = Settings(
         namespace=namespace,
         identity=identity,
+        slices=SliceSettings(enabled=slices),
         webhook=WebhookSettings(host=webhook_host, port=webhook_port, url=webhook_url),
     )
 

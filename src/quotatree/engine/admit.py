@@ -62,15 +62,46 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if not limits:
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
+            ledger.slices.asked(key, review.new.used.growth(review.old.used).nanos())
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
-    later = _later(ledger, review, limits, now=now, arrived=arrived)
-    return later or _refuse(ledger, review, limits, now=now)
+    return (
+        _take_back(ledger, review, limits, now=now, arrived=arrived)
+        or _later(ledger, review, limits, now=now, arrived=arrived)
+        or _refuse(ledger, review, limits, now=now)
+    )
 
 
 def _unknown(ledger: Ledger, review: UsageReview) -> Unknown | None:
     growth = review.new.used.growth(review.old.used)
     return ledger.unmeasured.below((review.old.namespace, review.old.scopes), growth)
+
+
+def _take_back(
+    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
+) -> Admit | Wait | TryLater | None:
+    """Have slices of others taken back if it, or some of a batch, may fit without them."""
+    key = (review.old.namespace, review.old.scopes)
+    idle = ledger.slices.idle(limits, key)
+    if not any(idle):
+        return None
+    rooms = [
+        x.hard - x.charged + unused + _unsettled_under(ledger, x, asking=key)
+        for x, unused in zip(limits, idle, strict=True)
+    ]
+    if _alone(review):
+        helps = all(x.requested <= room for x, room in zip(limits, rooms, strict=True))
+    else:
+        helps = any(unused and room > 0 for unused, room in zip(idle, rooms, strict=True))
+    if not helps:
+        return None
+    if review.dry_run:
+        return Admit(reserved=False)
+    ledger.slices.press(limits, key, now=now)
+    until = arrived + ledger.slices.settings.wait
+    if now < until:
+        return Wait(until=until, limits=tuple(limits))
+    return TryLater(reason="room that others hold and do not use is being taken back")
 
 
 def _later(

@@ -23,6 +23,7 @@ from quotatree.engine.fence import Fence
 from quotatree.engine.forest import NOTHING, Amounts, Forest
 from quotatree.engine.moves import Moves
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
+from quotatree.engine.slices import Slices, SliceSettings
 from quotatree.engine.tightenings import Tightenings
 from quotatree.engine.unmeasured import Unmeasured
 from quotatree.model import names
@@ -44,6 +45,7 @@ class Ledger:
         *,
         epoch: int,
         timing: Timing | None = None,
+        slices: SliceSettings | None = None,
         on_change: Callable[[Namespace], None] | None = None,
     ) -> None:
         self.epoch = epoch
@@ -55,6 +57,7 @@ class Ledger:
         self.moves = Moves(self.forest, self.timing)
         self._accounts: dict[AccountKey, Account] = {}
         self.tightenings = Tightenings(self.timing, self._accounts.get)
+        self.slices = Slices(self, slices or SliceSettings(), self._post)
         self._uids: dict[Namespace, Uid] = {}
         self._versions: dict[Namespace, int] = {}
         self._on_change = on_change or (lambda _: None)
@@ -112,6 +115,7 @@ class Ledger:
         self._fence.drop(key)
         self.unmeasured.drop(key)
         self.tightenings.drop(key)
+        self.slices.drop(key)
 
     def uid_of(self, name: Namespace) -> Uid | None:
         """Return the UID of a Namespace that exists, None when it does not."""
@@ -132,6 +136,7 @@ class Ledger:
         book = node.book(scopes)
         known = book.hard.keys() | book.guaranteed.keys()
         self.forest.set_limits(node, scopes, hard=hard, guaranteed=guaranteed)
+        self.slices.look((name, scopes))
         if known != hard.keys() | guaranteed.keys():
             self._look_again(name)
         self._on_change(name)
@@ -252,6 +257,7 @@ class Ledger:
             self.unsettled.add(key)
         else:
             self.unsettled.discard(key)
+        self.slices.note(key, account)
         if any(after.get(r, 0) < amount for r, amount in before.items()):
             self._on_change(name)
 
