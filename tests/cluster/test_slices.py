@@ -1,6 +1,7 @@
 """Slices: growth inside one asks nobody, and one that stands idle keeps nobody from its room."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from quotatree.units.resources import Resources
 
 pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
 
+_SERIAL = itertools.count(1)
 SMALL = Resources.parse({"cpu": "100m"})
 CALLS = re.compile(
     r'^apiserver_admission_webhook_request_total\{.*name="usage[^"]*".*\} (\S+)$', re.MULTILINE
@@ -48,13 +50,14 @@ def some(namespace: Namespace, name: str, count: int, size: Resources = SMALL) -
 
 async def grown(client: Client, tree: trees.Tree, name: Namespace, *, pods: int) -> None:
     """Let a namespace grow until it may grow by `pods` more without asking."""
+    serial = next(_SERIAL)
 
     async def enough() -> bool:
         free = await idle(client, tree, name)
         return free.nano("pods") >= pods * 10**9 and free.nano("cpu") >= pods * 10**8
 
     for number in range(100):
-        answers = await load.burst(client, some(name, f"grow{number}", 4), creators=2)
+        answers = await load.burst(client, some(name, f"grow{serial}-{number}", 4), creators=2)
         assert all(answer.admitted for answer in answers), load.told(answers)
         await asyncio.sleep(0.3)
         if await enough():

@@ -32,14 +32,14 @@ class Slicer:
 
     def send(self, errands: Errands, now: float) -> None:
         """Let time happen to the slices, and send off the writes that this asks for."""
-        for key in self._live.world.ledger.slices.pass_time(now):
+        for key in self._live.world.ledger.lessor.pass_time(now):
             errands.send(("slice", key), functools.partial(self._write, key))
 
     async def _write(self, key: AccountKey) -> None:
         """Write one slice; each try is decided anew, on what was read last."""
-        slices = self._live.world.ledger.slices
+        lessor = self._live.world.ledger.lessor
         for _ in range(MOST_TRIES):
-            what = slices.write(key, now=self._live.clock())
+            what = lessor.write(key, now=self._live.clock())
             if what is None:
                 return
             try:

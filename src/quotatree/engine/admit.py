@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from quotatree.engine import explain
 from quotatree.engine.account import AccountKey
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
@@ -62,7 +63,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if not limits:
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
-            ledger.slices.asked(key, review.new.used.growth(review.old.used).nanos())
+            ledger.lessor.asked(key, review.new.used.growth(review.old.used).nanos())
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
     return (
@@ -82,7 +83,7 @@ def _take_back(
 ) -> Admit | Wait | TryLater | None:
     """Have slices of others taken back if it, or some of a batch, may fit without them."""
     key = (review.old.namespace, review.old.scopes)
-    idle = ledger.slices.idle(limits, key)
+    idle = ledger.lessor.idle(limits, key)
     if not any(idle):
         return None
     rooms = [
@@ -97,11 +98,11 @@ def _take_back(
         return None
     if review.dry_run:
         return Admit(reserved=False)
-    ledger.slices.press(limits, key, now=now)
-    until = arrived + ledger.slices.settings.wait
+    ledger.lessor.press(limits, key, but=key, now=now)
+    until = arrived + ledger.lessor.settings.wait
     if now < until:
         return Wait(until=until, limits=tuple(limits))
-    return TryLater(reason="room that others hold and do not use is being taken back")
+    return TryLater(reason=explain.TAKING_BACK)
 
 
 def _later(
