@@ -28,6 +28,7 @@ from quotatree.engine import explain
 from quotatree.engine.account import AccountKey
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
+from quotatree.engine.room import available
 from quotatree.engine.unmeasured import Unknown
 from quotatree.model.review import UsageReview
 from quotatree.model.verdict import Admit, Deny, Limit, Tighten, TryLater, Verdict, Wait
@@ -82,19 +83,22 @@ def _take_back(
     ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
 ) -> Admit | Wait | TryLater | None:
     """Have slices of others taken back if it, or some of a batch, may fit without them."""
-    key = (review.old.namespace, review.old.scopes)
-    idle = ledger.lessor.idle(limits, key)
-    if not any(idle):
+    key, used = (review.old.namespace, review.old.scopes), review.new.used.nanos()
+    node, growing = ledger.forest.node(key[0]), {limit.resource for limit in limits}
+
+    def ask() -> tuple[list[Limit], bool]:
+        rooms = [available(node, key[1], resource) for resource in growing]
+        return ledger.obstacles(key, used), all(rooms)
+
+    left, some = ledger.lessor.without(key, ask, but=key)
+    if left == limits:
         return None
-    rooms = [
-        x.hard - x.charged + unused + _unsettled_under(ledger, x, asking=key)
-        for x, unused in zip(limits, idle, strict=True)
-    ]
     if _alone(review):
-        helps = all(x.requested <= room for x, room in zip(limits, rooms, strict=True))
-    else:
-        helps = any(unused and room > 0 for unused, room in zip(idle, rooms, strict=True))
-    if not helps:
+        some = all(
+            x.requested <= x.hard - x.charged + _unsettled_under(ledger, x, asking=key)
+            for x in left
+        )
+    if not some:
         return None
     if review.dry_run:
         return Admit(reserved=False)

@@ -60,11 +60,10 @@ class Lessor:
     def note(self, key: AccountKey, account: Account) -> None:
         """Take in that an account has changed."""
         if not account.slice:
-            self._release(key)
+            if not account.reservations:  # else one may be on its way
+                self._release(key)
             return
-        if key not in self._holders:
-            self._holders.add(key)
-            self._shape = -1
+        self._hold(key)
         offer = self._offers.get(key)
         if offer is not None and offer.is_low(account.slice, account.used):
             self._due.setdefault(key, False)
@@ -75,6 +74,11 @@ class Lessor:
         self._offers.pop(key, None)
         self._steps.pop(key, None)
         self._due.pop(key, None)
+
+    def _hold(self, key: AccountKey) -> None:
+        if key not in self._holders:
+            self._holders.add(key)
+            self._shape = -1
 
     def _release(self, key: AccountKey) -> None:
         if key in self._holders:
@@ -116,18 +120,6 @@ class Lessor:
         finally:
             for node, held in aside:
                 forest.set_held(node, scopes, held)
-
-    def idle(self, limits: Iterable[Limit], asking: AccountKey) -> list[int]:
-        """Return how much of the charge of each level is slices of others that nobody uses."""
-        books = [(self._ledger.forest.node(x.ancestor).book(asking[1]), x.resource) for x in limits]
-
-        def charges() -> list[int]:
-            return [book.charge(resource) for book, resource in books]
-
-        if self._in_tree(asking) <= {asking}:
-            return [0 for _ in books]
-        solid = self.without(asking, charges, but=asking)
-        return [have - least for have, least in zip(charges(), solid, strict=True)]
 
     def _in_tree(self, key: AccountKey) -> set[AccountKey]:
         """Return who has a slice in the tree of an account."""
@@ -276,6 +268,7 @@ class Lessor:
         if not self._revoking.get(key):
             self._writes -= 1
         if any(amount > account.slice.get(r, 0) for r, amount in new.items()):
+            self._hold(key)
             deadline = now + self._ledger.timing.touch_after
             account.reservations.append(
                 Reservation(
@@ -316,7 +309,12 @@ class Lessor:
         others, most = self._in_tree(key), self.settings.most
         if len(others) < most or key in others:
             return True
-        return sum(1 for other in others if self._reclaimable(other)) < most
+        return sum(map(self._counts, others)) < most
+
+    def _counts(self, key: AccountKey) -> bool:
+        """Whether an account has a slice that stands idle, or that is on its way."""
+        account = self._ledger.account(*key)
+        return bool(self._reclaimable(key)) or (account is not None and not account.slice)
 
     def _line(
         self, key: AccountKey, nodes: Iterable[Node], resources: Iterable[str]

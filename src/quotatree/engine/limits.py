@@ -118,9 +118,7 @@ class Limits:
     def _make_way(self, key: AccountKey, wanted: Mapping[str, int], limits: list[Limit]) -> None:
         """Have slices taken back if a guarantee fits without them."""
         lessor, node = self._ledger.lessor, self._ledger.forest.node(key[0])
-        if any(lessor.idle(limits, key)) and not lessor.without(
-            key, lambda: room.guarantee_obstacles(node, key[1], wanted)
-        ):
+        if not lessor.without(key, lambda: room.guarantee_obstacles(node, key[1], wanted)):
             lessor.press(limits, key)
 
     def obstacles(self, name: Namespace, scopes: ScopeSet) -> list[Limit]:
