@@ -101,7 +101,7 @@ def _take_back(
     if not some:
         return None
     if review.dry_run:
-        return Admit(reserved=False)
+        return None if left else Admit(reserved=False)
     ledger.lessor.press(limits, key, but=key, now=now)
     until = arrived + ledger.lessor.settings.wait
     if now < until:
