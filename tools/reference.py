@@ -216,6 +216,7 @@ _SETTINGS: Final = (
     ("quotatree.settings", "WebhookSettings"),
     ("quotatree.settings", "LoopSettings"),
     ("quotatree.engine.reservation", "Timing"),
+    ("quotatree.engine.slices", "SliceSettings"),
     ("quotatree.manifests.settings", "InstallSettings"),
 )
 

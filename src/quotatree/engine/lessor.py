@@ -59,6 +59,9 @@ class Lessor:
 
     def note(self, key: AccountKey, account: Account) -> None:
         """Take in that an account has changed."""
+        floor = self._floor(key, account)
+        if floor and any(amount > account.slice.get(r, 0) for r, amount in floor.items()):
+            self._due.setdefault(key, False)
         if not account.slice:
             if not account.reservations:  # else one may be on its way
                 self._release(key)
@@ -139,7 +142,9 @@ class Lessor:
         """Return what a namespace may keep whatever others need: its own guarantee."""
         node = self._ledger.forest.get(key[0])
         book = node.books.get(key[1]) if node is not None else None
-        if node is None or book is None or node.children or not self.settings.enabled:
+        if node is None or book is None or not book.guaranteed or node.children:
+            return {}
+        if not self.settings.enabled:
             return {}
         return {
             r: amount if r not in book.hard else min(amount, book.hard[r])
@@ -235,7 +240,10 @@ class Lessor:
         """Return the slice to be written for an account, counted from here on; None for nothing."""
         asked = self._due.pop(key, False)
         account = self._ledger.account(*key)
-        if account is None or account.epoch != self._ledger.epoch or not self._ledger.fenced(*key):
+        if account is None or account.epoch != self._ledger.epoch:
+            return None
+        if not self._ledger.fenced(*key):
+            self._due[key] = asked  # until it is
             return None
         wanted = self._wanted(key, account, now=now, asked=asked)
         if wanted is None or (new := slices.writable(wanted, account.used)) == account.slice:
