@@ -13,6 +13,7 @@ from tests.cluster.harness.rounds import ROUNDS
 from quotatree import sandbox as control_plane
 from quotatree.cluster.client import Client
 from quotatree.codec import managed
+from quotatree.model import names
 from quotatree.model.names import Namespace
 from quotatree.sandbox import SandboxState
 from quotatree.units.resources import Resources
@@ -150,4 +151,74 @@ async def test_one_request_takes_all_the_room_that_slices_hold(admin: Client) ->
         assert more.refused, more.message
         await judge.caught_up()
         assert not judge.overshoots()
+    await trees.fell(admin, tree)
+
+
+async def limit(client: Client, name: Namespace, **spec: dict[str, str]) -> None:
+    """Put a second TreeQuota on a namespace, or change it."""
+    body = {
+        "apiVersion": names.API_VERSION,
+        "kind": "TreeQuota",
+        "metadata": {"name": "more", "namespace": name},
+        "spec": spec,
+    }
+    await client.apply(body, force=True)
+
+
+async def test_a_guarantee_is_a_slice_that_nobody_takes_back(admin: Client) -> None:
+    tree = await trees.plant(admin, "org: cpu 3, pods 1000 > a; org > b")
+    a, b = tree["a"], tree["b"]
+    await limit(admin, a, guaranteed={"cpu": "2", "pods": "20"})
+    wanted = Resources.parse({"cpu": "2", "pods": "20"})
+
+    async def stands() -> bool:
+        return wanted.fits((await slices(admin, tree))[a])
+
+    await trees.eventually(stands, what="the guarantee is a slice")
+    async with Judge(admin, tree) as judge:
+        pressing = await load.burst(admin, some(b, "pressing", 20), creators=20)
+        assert sum(answer.admitted for answer in pressing) == 10, load.told(pressing)
+        before = await calls(admin)
+        inside = await load.burst(admin, some(a, "inside", 20), creators=10)
+        assert all(answer.admitted for answer in inside), load.told(inside)
+        assert await calls(admin) == before
+        await judge.caught_up()
+        assert not judge.overshoots()
+    await trees.fell(admin, tree)
+
+
+async def test_slices_above_a_lowered_limit_are_taken_back(admin: Client) -> None:
+    tree = await trees.plant(admin, "org: cpu 1000, pods 9000 > a; org > b")
+    for short in ("a", "b"):
+        await grown(admin, tree, tree[short], pods=8)
+    total = sum((await trees.used(admin, tree.parents)).values(), Resources())
+    hard = total.mask(["cpu", "pods"]) + Resources.parse({"cpu": "200m", "pods": "2"})
+    await limit(admin, tree["org"], hard=hard.to_strings())
+
+    async def within() -> bool:
+        used, granted = await trees.used(admin, tree.parents), await slices(admin, tree)
+        held = sum((used[name].maximum(granted[name]) for name in used), Resources())
+        return held.mask(hard).fits(hard)
+
+    await trees.eventually(within, what="slices sum to no more than the lowered limit")
+    answers = await load.burst(admin, some(tree["b"], "last", 6), creators=6)
+    assert sum(answer.admitted for answer in answers) == 2, load.told(answers)
+    await trees.fell(admin, tree)
+
+
+MANY = 250
+
+
+async def test_a_quota_of_very_many_names_still_grows(admin: Client) -> None:
+    """The condition of the webhook looks at each of them, and its cost is bounded."""
+    tree = await trees.plant(admin, "org: cpu 1000, pods 9000 > a")
+    kinds = {f"count/kind{i}.a-rather-long-group.example.com": "9" for i in range(MANY)}
+    await limit(admin, tree["org"], hard=kinds)
+
+    async def counted() -> bool:
+        found = (await trees.managed(admin))[tree["a"]]
+        return len(found["status"]["hard"]) > MANY
+
+    await trees.eventually(counted, what="all names are counted")
+    await grown(admin, tree, tree["a"], pods=4)
     await trees.fell(admin, tree)
