@@ -154,12 +154,14 @@ async def test_one_request_takes_all_the_room_that_slices_hold(admin: Client) ->
     await trees.fell(admin, tree)
 
 
-async def limit(client: Client, name: Namespace, **spec: dict[str, str]) -> None:
-    """Put a second TreeQuota on a namespace, or change it."""
+async def limit(
+    client: Client, name: Namespace, quota: str = "more", **spec: dict[str, str]
+) -> None:
+    """Put another TreeQuota on a namespace."""
     body = {
         "apiVersion": names.API_VERSION,
         "kind": "TreeQuota",
-        "metadata": {"name": "more", "namespace": name},
+        "metadata": {"name": quota, "namespace": name},
         "spec": spec,
     }
     await client.apply(body, force=True)
@@ -212,8 +214,9 @@ MANY = 250
 async def test_a_quota_of_very_many_names_still_grows(admin: Client) -> None:
     """The condition of the webhook looks at each of them, and its cost is bounded."""
     tree = await trees.plant(admin, "org: cpu 1000, pods 9000 > a")
-    kinds = {f"count/kind{i}.a-rather-long-group.example.com": "9" for i in range(MANY)}
-    await limit(admin, tree["org"], hard=kinds)
+    for part in ("left", "right"):
+        kinds = {f"count/{part}{i}.a-rather-long-group.example.com": "9" for i in range(MANY // 2)}
+        await limit(admin, tree["org"], part, hard=kinds)
 
     async def counted() -> bool:
         found = (await trees.managed(admin))[tree["a"]]
