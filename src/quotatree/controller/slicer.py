@@ -49,6 +49,7 @@ class Slicer:
                     return
                 if error.status != LOST:
                     raise
+                lessor.lost(key)
                 await self._look_again(what)
             else:
                 return

@@ -49,6 +49,7 @@ class Lessor:
         self._steps: dict[AccountKey, Mapping[str, int]] = {}
         self._offers: dict[AccountKey, Offer] = {}
         self._due: dict[AccountKey, bool] = {}
+        self._undo: dict[AccountKey, tuple[bool, Offer | None]] = {}
         self._revoking: dict[AccountKey, bool] = {}
         self._pressed: dict[tuple[Namespace, ScopeSet], float] = {}
         self._told = 0.0
@@ -77,6 +78,7 @@ class Lessor:
         self._offers.pop(key, None)
         self._steps.pop(key, None)
         self._due.pop(key, None)
+        self._undo.pop(key, None)
 
     def _hold(self, key: AccountKey) -> None:
         if key not in self._holders:
@@ -239,11 +241,12 @@ class Lessor:
     def write(self, key: AccountKey, *, now: float) -> WriteSlice | None:
         """Return the slice to be written for an account, counted from here on; None for nothing."""
         asked = self._due.pop(key, False)
+        self._undo[key] = (asked, self._offers.get(key))
         account = self._ledger.account(*key)
-        if account is None or account.epoch != self._ledger.epoch:
+        if account is None:
             return None
         if not self._ledger.fenced(*key):
-            self._due[key] = asked  # until it is
+            self._due[key] = asked  # asked for again until all of it is, this object included
             return None
         wanted = self._wanted(key, account, now=now, asked=asked)
         if wanted is None or (new := slices.writable(wanted, account.used)) == account.slice:
@@ -256,6 +259,13 @@ class Lessor:
             slice=Resources.from_nano(new),
             dropped=tuple(sorted(account.slice.keys() - new.keys())),
         )
+
+    def lost(self, key: AccountKey) -> None:
+        """Take in that the last write lost: what it offered is to be offered again."""
+        self._due[key], offer = self._undo.pop(key, (False, None))
+        self._offers.pop(key, None)
+        if offer is not None:
+            self._offers[key] = offer
 
     def _wanted(
         self, key: AccountKey, account: Account, *, now: float, asked: bool

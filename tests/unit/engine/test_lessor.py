@@ -134,6 +134,14 @@ def test_nothing_is_written_on_objects_of_another_epoch_or_in_a_tree_not_fenced(
     assert tree.write() == {}
 
 
+def test_a_slice_fits_where_its_namespace_may_be_moving_to_as_well() -> None:
+    tree = Tree("org: cpu 100 > a; other: cpu 4 > c")
+    moves = tree.world.ledger.moves
+    moves.reserve(Namespace("a"), Namespace("other"), base=9, now=NOW)
+    tree.grow("a", cpu="1")
+    assert tree.write() == {}
+
+
 def test_where_it_is_switched_off_slices_are_taken_back() -> None:
     tree = Tree("org: cpu 100 > a; org > b", SliceSettings(enabled=False))
     tree.grow("a", cpu="2")
