@@ -64,7 +64,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if not limits:
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
-            ledger.lessor.asked(key, review.new.used.growth(review.old.used).nanos())
+            ledger.lessor.asked(key, review.old.used, review.new.used)
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
     return (

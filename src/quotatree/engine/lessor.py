@@ -22,7 +22,7 @@ from quotatree.model.effect import WriteSlice
 from quotatree.model.names import Namespace
 from quotatree.model.scope import ScopeSet
 from quotatree.model.verdict import Limit
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 if TYPE_CHECKING:
     from quotatree.engine.ledger import Ledger
@@ -46,7 +46,7 @@ class Lessor:
         self._holders: set[AccountKey] = set()
         self._trees: dict[AccountKey, set[AccountKey]] = {}
         self._shape = -1
-        self._steps: dict[AccountKey, Mapping[str, int]] = {}
+        self._steps: dict[AccountKey, tuple[Resources, Resources]] = {}
         self._offers: dict[AccountKey, Offer] = {}
         self._due: dict[AccountKey, bool] = {}
         self._undo: dict[AccountKey, tuple[bool, Offer | None]] = {}
@@ -91,10 +91,10 @@ class Lessor:
             self._shape = -1
         self._revoking.pop(key, None)
 
-    def asked(self, key: AccountKey, growth: Mapping[str, int]) -> None:
-        """Take in that a growth was granted centrally."""
+    def asked(self, key: AccountKey, old: Resources, new: Resources) -> None:
+        """Take in that a growth of usage from `old` to `new` was granted centrally."""
         if self.settings.enabled:
-            self._steps[key] = growth
+            self._steps[key] = (old, new)
             self._due[key] = True
 
     def look(self, key: AccountKey) -> None:
@@ -301,7 +301,8 @@ class Lessor:
         self, key: AccountKey, account: Account, *, now: float, asked: bool
     ) -> Amounts | None:
         """Return the slice that a namespace is to have by its use, None for the one it has."""
-        used, step = account.solid(), self._steps.get(key, {})
+        old, new = self._steps.get(key, (EMPTY, EMPTY))
+        used, step = account.solid(), new.growth(old).nanos()
         fresh = step if asked else {}
         wanted = slices.ahead(used, fresh, self._offers.get(key), now=now, settings=self.settings)
         if not wanted or not slices.is_nameable(wanted) or not self._may_offer(key, wanted, now):
@@ -310,15 +311,15 @@ class Lessor:
         line = [forest.node(name) for name in forest.path(key[0])]
         most = {r: slices.allowed(x, self.settings) for r, x in self._line(key, line, wanted)}
         held = line[0].book(key[1]).held
-        new = slices.reach(wanted, step, used=used, held=held, most=most)
-        if new is None:
+        top = slices.reach(wanted, step, used=used, held=held, most=most)
+        if top is None:
             return None
-        growth = {r: amount - held.get(r, 0) for r, amount in new.items()}
+        growth = {r: amount - held.get(r, 0) for r, amount in top.items()}
         if room.obstacles(line[0], key[1], growth):
             return None
-        ahead = {r: amount - used.get(r, 0) for r, amount in new.items()}
+        ahead = {r: amount - used.get(r, 0) for r, amount in top.items()}
         self._offers[key] = Offer(since=now, used=used, ahead=ahead)
-        return slices.greatest({r: a for r, a in account.slice.items() if r in used}, new)
+        return slices.greatest({r: a for r, a in account.slice.items() if r in used}, top)
 
     def _may_offer(self, key: AccountKey, wanted: Mapping[str, int], now: float) -> bool:
         """Whether new slices are handed out at this place now."""

@@ -130,7 +130,7 @@ def test_nothing_is_written_on_objects_of_another_epoch_or_in_a_tree_not_fenced(
     tree.commit(replace(tree.quota("b"), epoch=1))
     assert tree.write() == {"a": "cpu=10"}
     tree.commit(replace(tree.quota("a"), epoch=2))
-    tree.lessor.asked((Namespace("a"), UNSCOPED), {"cpu": 9 * 10**9})
+    tree.lessor.asked((Namespace("a"), UNSCOPED), Resources(), Resources.parse({"cpu": "9"}))
     assert tree.write() == {}
 
 
