@@ -12,9 +12,11 @@ forge one. Only our own watch does that.
 3. A level above has workloads below it that are not counted yet in what grows: nobody knows its
    room, so it is to be asked for again.
 4. It fits every level with everything in flight counted: grant it, and count it from now on.
-5. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
+5. It would fit, or some of a batch might, if slices of others did not stand idle: have them taken
+   back, and wait for that. It is never refused for their sake.
+6. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
    since the API server tries four times and a tightening needs two of them.
-6. It does not fit. One request alone is refused with our own words. A batch is tightened: native
+7. It does not fit. One request alone is refused with our own words. A batch is tightened: native
    admission refuses or admits a whole batch, so it is made to judge the requests one by one
    against the room that there is.
 """

@@ -14,12 +14,13 @@ from quotatree.units import resource_names
 
 def warnings(world: World, quota: Quota) -> tuple[str, ...]:
     """Return what the author of `quota` should know, in a stable order."""
-    return (
-        *_looser(world, quota),
-        *_below_usage(world, quota),
-        *_no_room(world, quota),
-        *_compute(quota),
-    )
+
+    def by_use() -> list[str]:
+        return [*_below_usage(world, quota), *_no_room(world, quota)]
+
+    # Slices that stand idle are taken back for it.
+    by_charge = world.ledger.lessor.without((quota.namespace, quota.scopes), by_use)
+    return (*_looser(world, quota), *by_charge, *_compute(quota))
 
 
 def _ceilings_above(world: World, quota: Quota) -> dict[str, int]:

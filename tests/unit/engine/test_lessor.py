@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from quotatree.engine import admit, attach, status
+from quotatree.engine import admit, attach, status, validate
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.slices import SliceSettings
 from quotatree.engine.world import World
@@ -309,3 +309,11 @@ def test_what_slices_leave_unused_is_shown_as_available() -> None:
     (quota,) = tree.world.limits.quotas(Namespace("b"))
     found = status.status_of(tree.world, quota)
     assert (str(found.available), tree.charge("org")) == ("cpu=8", 5)
+
+
+def test_nobody_is_warned_of_a_limit_that_only_idle_slices_are_above() -> None:
+    tree = Tree("org: pods 10 > a: holds pods 2")
+    tree.give("a", pods="5")
+    assert not validate.warnings(tree.world, words.quota("org", hard={"pods": "3"}))
+    (warning, *_) = validate.warnings(tree.world, words.quota("org", hard={"pods": "1"}))
+    assert "below the 2 in use" in warning
