@@ -124,7 +124,11 @@ def _later(
     alone = _alone(review)
     if account is None or not _may_fit(ledger, key, limits, alone=alone):
         return None
-    until = arrived + _patience(ledger, key)
+    patience = _patience(ledger, key)
+    # The wait for slices is not counted, as long as there is time left for an answer.
+    since = max(arrived, ledger.lessor.pressed_at(limits, key[1]))
+    longest = max(patience, ledger.lessor.settings.wait + ledger.timing.wait)
+    until = min(since + patience, arrived + longest)
     if now < until:
         return Wait(until=until, limits=tuple(limits))
     if alone or account.spared >= review.old.resource_version:

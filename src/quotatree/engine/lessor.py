@@ -186,6 +186,10 @@ class Lessor:
                     self._revoking[key] = True
                     self._offers.pop(key, None)
 
+    def pressed_at(self, limits: Iterable[Limit], scopes: ScopeSet) -> float:
+        """Return when slices were in the way at one of these levels last; 0 if not lately."""
+        return max(self._pressed.get((limit.ancestor, scopes), 0.0) for limit in limits)
+
     def _resting(self, key: AccountKey, now: float) -> bool:
         forest, rest = self._ledger.forest, self.settings.rest
         return any(

@@ -62,7 +62,7 @@ class SliceSettings:
     rest: float = 5.0
     """Seconds without new slices below a level where some stood in a request's way. Longer: more
     calls near a limit; shorter: more requests wait for slices that were only just handed out."""
-    wait: float = 0.6
+    wait: float = 0.5
     """Seconds that a request waits for slices that are being taken back, before it is told to ask
     again. It must leave time for an answer in the second that the API server gives."""
     every: float = 1.0

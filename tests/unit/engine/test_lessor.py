@@ -185,6 +185,17 @@ def test_a_request_waits_for_idle_slices_and_takes_their_room() -> None:
     assert isinstance(tree.ask("c", NOW + 0.1, cpu="8"), Admit)
 
 
+def test_after_slices_there_is_still_time_for_what_is_in_flight() -> None:
+    tree = Tree("org: cpu 10, pods 99 > a; org > b; org > c")
+    tree.give("a", cpu="5")
+    assert isinstance(tree.ask("b", cpu="5", pods="1"), Admit)
+    assert isinstance(tree.ask("c", NOW + 0.3, cpu="6", pods="1"), Wait)
+    assert tree.write() == {"a": ""}
+    assert isinstance(tree.ask("c", NOW + 0.35, cpu="6", pods="1"), Wait)
+    tree.commit(tree.quota("b"))  # its grant has lost
+    assert isinstance(tree.ask("c", NOW + 0.36, cpu="6", pods="1"), Admit)
+
+
 def test_room_of_a_slice_is_not_free_before_it_is_seen_to_be() -> None:
     tree = Tree("org: cpu 10 > a; org > c")
     tree.give("a", cpu="5")
