@@ -169,6 +169,7 @@ def _container(settings: InstallSettings) -> dict[str, Any]:
             f"--namespace={settings.namespace}",
             f"--webhook-port={objects.WEBHOOK_PORT}",
             "--log-format=json",
+            *([] if settings.slices else ["--no-slices"]),
         ],
         "ports": [{"name": "webhook", "containerPort": objects.WEBHOOK_PORT}],
         # No CPU limit: throttling a decider delays every creation in the cluster.
