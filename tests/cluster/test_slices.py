@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.harness import load, trees
 from tests.cluster.harness.judge import Judge
 from tests.cluster.harness.rounds import ROUNDS
+from tests.cluster.lifecycle_fixtures import deciding
 
 from quotatree import sandbox as control_plane
 from quotatree.cluster.client import Client
@@ -85,6 +86,7 @@ async def test_growth_inside_a_slice_asks_nobody_even_when_nobody_is_there(
             elsewhere = await load.create(admin, some(tree["b"], "elsewhere", 1)[0])
         finally:
             control_plane.restart(tree_sandbox.name, "quotatree")
+            await deciding(admin)
         assert all(answer.admitted for answer in answers), load.told(answers)
         assert not beyond.admitted
         assert not elsewhere.admitted

@@ -79,7 +79,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def start(self) -> None:
         """Read everything by consistent lists; nothing is fenced yet."""
         # Slices as large as may be, where the limits are as small as these.
-        self.world = World(Ledger(epoch=self.epoch, slices=SliceSettings(share=1, first=2)))
+        self.world = World(
+            Ledger(epoch=self.epoch, slices=SliceSettings(share=1, first=2, after=0))
+        )
         self.delivered = 0
         self.relist()
         for name in self.hard:

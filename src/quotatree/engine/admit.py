@@ -66,7 +66,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if not limits:
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
-            ledger.lessor.asked(key, review.old.used, review.new.used)
+            ledger.lessor.asked(key, review.old.used, review.new.used, now=now)
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
     return (

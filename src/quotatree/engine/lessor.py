@@ -48,7 +48,8 @@ class Lessor:
         self._shape = -1
         self._steps: dict[AccountKey, tuple[Resources, Resources]] = {}
         self._offers: dict[AccountKey, Offer] = {}
-        self._due: dict[AccountKey, bool] = {}
+        self._due: dict[AccountKey, float] = {}
+        self._fresh: set[AccountKey] = set()
         self._undo: dict[AccountKey, tuple[bool, Offer | None]] = {}
         self._revoking: dict[AccountKey, bool] = {}
         self._pressed: dict[tuple[Namespace, ScopeSet], float] = {}
@@ -62,7 +63,7 @@ class Lessor:
         """Take in that an account has changed."""
         floor = self._floor(key, account)
         if floor and any(amount > account.slice.get(r, 0) for r, amount in floor.items()):
-            self._due.setdefault(key, False)
+            self._due.setdefault(key, 0.0)
         if not account.slice:
             if not account.reservations:  # else one may be on its way
                 self._release(key)
@@ -70,7 +71,7 @@ class Lessor:
         self._hold(key)
         offer = self._offers.get(key)
         if offer is not None and offer.is_low(account.slice, account.used):
-            self._due.setdefault(key, False)
+            self._due.setdefault(key, 0.0)
 
     def drop(self, key: AccountKey) -> None:
         """Take in that an account is gone."""
@@ -78,6 +79,7 @@ class Lessor:
         self._offers.pop(key, None)
         self._steps.pop(key, None)
         self._due.pop(key, None)
+        self._fresh.discard(key)
         self._undo.pop(key, None)
 
     def _hold(self, key: AccountKey) -> None:
@@ -91,16 +93,17 @@ class Lessor:
             self._shape = -1
         self._revoking.pop(key, None)
 
-    def asked(self, key: AccountKey, old: Resources, new: Resources) -> None:
+    def asked(self, key: AccountKey, old: Resources, new: Resources, *, now: float) -> None:
         """Take in that a growth of usage from `old` to `new` was granted centrally."""
         if self.settings.enabled:
             self._steps[key] = (old, new)
-            self._due[key] = True
+            self._fresh.add(key)
+            self._due.setdefault(key, now + self.settings.after)
 
     def look(self, key: AccountKey) -> None:
         """Note that the guarantee of a namespace, which is its slice, may be another one."""
         if self.settings.enabled:
-            self._due.setdefault(key, False)
+            self._due.setdefault(key, 0.0)
 
     # -- what stands idle ---------------------------------------------------------------------
 
@@ -240,17 +243,20 @@ class Lessor:
         self._writes = min(writes, self._writes + writes * passed)
         urgent = [key for key, pressed in self._revoking.items() if pressed]
         gentle = [key for key, pressed in self._revoking.items() if not pressed]
-        return [*urgent, *[*gentle, *self._due][: max(0, int(self._writes))]]
+        due = [key for key, since in self._due.items() if since <= now]
+        return [*urgent, *[*gentle, *due][: max(0, int(self._writes))]]
 
     def write(self, key: AccountKey, *, now: float) -> WriteSlice | None:
         """Return the slice to be written for an account, counted from here on; None for nothing."""
-        asked = self._due.pop(key, False)
+        asked = key in self._fresh
+        self._due.pop(key, None)
+        self._fresh.discard(key)
         self._undo[key] = (asked, self._offers.get(key))
         account = self._ledger.account(*key)
         if account is None:
             return None
         if not self._ledger.fenced(*key):
-            self._due[key] = asked  # asked for again until all of it is, this object included
+            self.lost(key)  # until all of the tree is, this object included
             return None
         wanted = self._wanted(key, account, now=now, asked=asked)
         if wanted is None or (new := slices.writable(wanted, account.used)) == account.slice:
@@ -266,7 +272,10 @@ class Lessor:
 
     def lost(self, key: AccountKey) -> None:
         """Take in that the last write lost: what it offered is to be offered again."""
-        self._due[key], offer = self._undo.pop(key, (False, None))
+        asked, offer = self._undo.pop(key, (False, None))
+        self._due[key] = 0.0
+        if asked:
+            self._fresh.add(key)
         self._offers.pop(key, None)
         if offer is not None:
             self._offers[key] = offer

@@ -51,6 +51,9 @@ class SliceSettings:
     """Which part of a level's free room may stand in slices unused: one in so many. More: slices
     are smaller and taken back sooner as the tree fills; fewer: requests near a limit wait oftener.
     """
+    after: float = 1.0
+    """Seconds from the first question of a namespace to its offer. Shorter: fewer calls; longer:
+    a burst is over before we write to an object that quota admission writes, too."""
     first: int = 4
     """The first offer, in multiples of the growth that asked for it. More: fewer calls in a short
     burst, more room that stands idle after it."""

@@ -54,7 +54,9 @@ class Cluster:
 async def written(cluster: Cluster) -> str:
     """Let `a` be offered a slice, and return the one it has when all is written."""
     live = cluster.live
-    live.world.ledger.lessor.asked((A, UNSCOPED), Resources(), Resources.parse({"cpu": "1"}))
+    live.world.ledger.lessor.asked(
+        (A, UNSCOPED), Resources(), Resources.parse({"cpu": "1"}), now=0.0
+    )
     slicer = Slicer(cluster, live, cluster.apply)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
         slicer.send(Errands(group, most=8), 1.0)

@@ -20,7 +20,7 @@ from quotatree.testing import words
 from quotatree.units.resources import Resources
 
 NOW = 100.0
-SETTINGS = SliceSettings()
+SETTINGS = SliceSettings(after=0.0)
 
 
 class Tree:
@@ -87,6 +87,14 @@ def test_who_had_to_ask_is_offered_more_at_the_next_tick() -> None:
     assert tree.write(NOW + 0.05) == {}
 
 
+def test_a_burst_is_over_before_its_slice_is_written() -> None:
+    tree = Tree("org: cpu 100 > a", SliceSettings(after=1.0))
+    for used in range(1, 6):
+        tree.grow("a", cpu=str(used))
+    assert tree.write(NOW + 0.9) == {}
+    assert tree.write(NOW + 1.0) == {"a": "cpu=9"}
+
+
 def test_a_slice_is_counted_before_it_is_written() -> None:
     tree = Tree("org: cpu 100 > a; org > b")
     tree.grow("a", cpu="2")
@@ -116,7 +124,7 @@ def test_growth_in_a_name_that_cannot_have_a_slice_gets_none() -> None:
 
 
 def test_only_so_many_namespaces_of_a_tree_have_idle_slices() -> None:
-    tree = Tree("org: cpu 100 > a; org > b; other: cpu 100 > c", SliceSettings(most=1))
+    tree = Tree("org: cpu 100 > a; org > b; other: cpu 100 > c", replace(SETTINGS, most=1))
     for name in ("a", "b", "c"):
         tree.grow(name, cpu="1")
     assert tree.write().keys() == {"a", "c"}
@@ -130,7 +138,9 @@ def test_nothing_is_written_on_objects_of_another_epoch_or_in_a_tree_not_fenced(
     tree.commit(replace(tree.quota("b"), epoch=1))
     assert tree.write() == {"a": "cpu=10"}
     tree.commit(replace(tree.quota("a"), epoch=2))
-    tree.lessor.asked((Namespace("a"), UNSCOPED), Resources(), Resources.parse({"cpu": "9"}))
+    tree.lessor.asked(
+        (Namespace("a"), UNSCOPED), Resources(), Resources.parse({"cpu": "9"}), now=NOW
+    )
     assert tree.write() == {}
 
 
