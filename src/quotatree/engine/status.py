@@ -24,13 +24,13 @@ def status_of(world: World, quota: Quota) -> QuotaStatus:
         available = {r: room.available(node, quota.scopes, r) for r in keys}
         return available, {r: book.charge(r) for r in keys}
 
-    # What stands idle in slices is taken back for whoever needs it.
+    # Slices that nobody uses are taken back for whoever needs the room.
     available, solid = world.ledger.lessor.without((quota.namespace, quota.scopes), figures)
     granted = quota.guaranteed.minimum(Resources.from_nano(book.guaranteed))
     return QuotaStatus(
         hard=quota.hard,
         used=Resources.from_nano({r: used.get(r, 0) for r in keys}),
-        charged=Resources.from_nano({r: book.charge(r) for r in keys}),
+        charged=Resources.from_nano(solid),
         available=Resources.from_nano({r: a for r, a in available.items() if a is not None}),
         guaranteed=granted.mask([r for r in quota.guaranteed if r in book.guaranteed]),
         observed_generation=quota.generation,

@@ -111,17 +111,16 @@ def _figures(
         for name in forest
     }
     held = {n: m.used.maximum(m.slice) for n, m in measured.items() if m is not None}
-    numbers = rollup.rollup(forest, hard=hard, guaranteed=guaranteed, held=held)
     solid = {n: m.used for n, m in measured.items() if m is not None}
     used = rollup.subtree_sums(forest, solid)
     # Slices that nobody uses are taken back for whoever needs the room.
-    rooms = rollup.rollup(forest, hard=hard, guaranteed=guaranteed, held=solid)
+    numbers = rollup.rollup(forest, hard=hard, guaranteed=guaranteed, held=solid)
     return {
         name: Figures(
             held=held.get(name, EMPTY),
             used=used[name],
             charged=numbers[name].charged,
-            available=rooms[name].available,
+            available=numbers[name].available,
             hard=hard.get(name, EMPTY),
             guaranteed=guaranteed.get(name, EMPTY),
         )

@@ -327,9 +327,15 @@ def test_a_move_that_does_not_fit_anyhow_is_refused() -> None:
 def test_what_slices_leave_unused_is_shown_as_available() -> None:
     tree = Tree("org: cpu 10 > a: holds cpu 2; org > b: cpu 9")
     tree.give("a", cpu="5")
-    (quota,) = tree.world.limits.quotas(Namespace("b"))
-    found = status.status_of(tree.world, quota)
-    assert (str(found.available), tree.charge("org")) == ("cpu=8", 5)
+
+    def shown(name: str) -> tuple[str, str]:
+        (quota,) = tree.world.limits.quotas(Namespace(name))
+        found = status.status_of(tree.world, quota)
+        return str(found.charged), str(found.available)
+
+    assert shown("org") == ("cpu=2", "cpu=8")
+    assert shown("b") == ("cpu=0", "cpu=8")
+    assert tree.charge("org") == 5
 
 
 def test_nobody_is_warned_of_a_limit_that_only_idle_slices_are_above() -> None:
