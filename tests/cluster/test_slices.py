@@ -95,6 +95,17 @@ async def test_growth_inside_a_slice_asks_nobody_even_when_nobody_is_there(
     await trees.fell(admin, tree)
 
 
+async def leave_idle(client: Client, tree: trees.Tree, name: Namespace, *, pods: int) -> None:
+    """Create pods, one after the other, and return when the namespace could grow by itself."""
+    used = await load.burst(client, some(name, "used", pods), creators=1)
+    assert all(answer.admitted for answer in used), load.told(used)
+
+    async def so() -> bool:
+        return bool((await idle(client, tree, name)).nano("pods"))
+
+    await trees.eventually(so, what=f"a slice of {name} stands idle")
+
+
 ROOM = 25
 CROWD = 2 * ROOM
 
@@ -110,14 +121,10 @@ async def test_idle_slices_elsewhere_keep_nobody_from_the_last_room(admin: Clien
     while played < ROUNDS:
         tree = await trees.plant(admin, "org: cpu 5, pods 1000 > a1..5; org > other; org > more")
         async with Judge(admin, tree) as judge:
-            for name, count in (("more", 5), ("other", ROOM - 5)):
-                used = await load.burst(admin, some(tree[name], "used", count), creators=2)
-                assert all(answer.admitted for answer in used), load.told(used)
-
-            async def stands_idle(tree: trees.Tree = tree) -> bool:
-                return any([await idle(admin, tree, tree[name]) for name in ("more", "other")])
-
-            await trees.eventually(stands_idle, what="a slice stands idle")
+            await leave_idle(admin, tree, tree["more"], pods=5)
+            used = await load.burst(admin, some(tree["other"], "used", ROOM - 5), creators=ROOM - 5)
+            assert all(answer.admitted for answer in used), load.told(used)
+            assert await idle(admin, tree, tree["more"])
             leaves = [f"a{i}" for i in range(1, 6)]
             answers = await load.burst(admin, crowd(tree, leaves), creators=CROWD)
             await judge.caught_up()
@@ -138,14 +145,10 @@ async def test_one_request_takes_all_the_room_that_slices_hold(admin: Client) ->
     """It fits to the last milli, though others hold a part of that and do not use it."""
     tree = await trees.plant(admin, "org: cpu 5, pods 1000 > a; org > b > c; org > d")
     async with Judge(admin, tree) as judge:
-        for name in ("a", "c"):
-            used = await load.burst(admin, some(tree[name], "used", 10), creators=2)
-            assert all(answer.admitted for answer in used), load.told(used)
-
-        async def stand_idle() -> bool:
-            return bool(await idle(admin, tree, tree["a"]))
-
-        await trees.eventually(stand_idle, what="slices stand idle")
+        await leave_idle(admin, tree, tree["a"], pods=10)
+        used = await load.burst(admin, some(tree["c"], "used", 10), creators=10)
+        assert all(answer.admitted for answer in used), load.told(used)
+        assert await idle(admin, tree, tree["a"])
         last = Resources.parse({"cpu": "3"})
         answer = await load.create(admin, some(tree["d"], "last", 1, last)[0])
         assert answer.admitted, answer.message

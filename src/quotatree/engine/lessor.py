@@ -324,7 +324,8 @@ class Lessor:
         line = [forest.node(name) for name in forest.path(key[0])]
         most = {r: slices.allowed(x, self.settings) for r, x in self._line(key, line, wanted)}
         held = line[0].book(key[1]).held
-        top = slices.reach(wanted, step, used=used, held=held, most=most)
+        least = {r: amount * self.settings.least for r, amount in step.items()}
+        top = slices.reach(wanted, least, used=used, held=held, most=most)
         if top is None:
             return None
         growth = {r: amount - held.get(r, 0) for r, amount in top.items()}

@@ -57,6 +57,10 @@ class SliceSettings:
     first: int = 4
     """The first offer, in multiples of the growth that asked for it. More: fewer calls in a short
     burst, more room that stands idle after it."""
+    least: int = 4
+    """The smallest offer, in multiples of what the namespace asked for last: a smaller one is not
+    worth its write. More: there are none any more the sooner, as a tree fills; and trees with small
+    limits have none at all."""
     horizon: float = 5.0
     """Seconds of growth that an offer is to last. Longer: fewer writes, more idle room."""
     most: int = 64
@@ -159,7 +163,7 @@ def ahead(
 
 def reach(
     wanted: Mapping[str, int],
-    step: Mapping[str, int],
+    least: Mapping[str, int],
     *,
     used: Mapping[str, int],
     held: Mapping[str, int],
@@ -167,8 +171,8 @@ def reach(
 ) -> Amounts | None:
     """Return up to where a slice reaches that is `wanted` so far ahead of `used`.
 
-    It may be held more by `most`. None where it would be of no use: all of a growth has to lie
-    within, or the API server asks after all.
+    It may be held more by `most`. None where it would be less than `least` in any resource: all of
+    a growth has to lie within, or the API server asks after all.
     """
     found: Amounts = {}
     for r, amount in wanted.items():
@@ -177,7 +181,7 @@ def reach(
         if limit is not None:
             top = min(top, held.get(r, 0) + limit)
         top -= top % _unit(r)
-        if top < here + max(1, step.get(r, 0)):
+        if top < here + max(1, least.get(r, 0)):
             return None
         found[r] = top
     return found

@@ -110,10 +110,16 @@ def test_a_slice_that_is_used_up_is_renewed_without_a_question() -> None:
     assert tree.write(NOW + 0.5) == {"a": "cpu=17"}
 
 
-def test_slices_of_a_full_tree_are_not_handed_out() -> None:
-    tree = Tree("org: cpu 10 > a; org > b: holds cpu 7")
+@pytest.mark.parametrize(
+    ("used", "want"),
+    [pytest.param("66", {"a": "cpu=10"}, id="just enough"), pytest.param("67", {}, id="too full")],
+)
+def test_slices_that_are_not_worth_a_write_are_not_handed_out(
+    used: str, want: dict[str, str]
+) -> None:
+    tree = Tree(f"org: cpu 100 > a; org > b: holds cpu {used}")
     tree.grow("a", cpu="2")
-    assert tree.write() == {}
+    assert tree.write() == want
 
 
 def test_growth_in_a_name_that_cannot_have_a_slice_gets_none() -> None:
