@@ -217,6 +217,7 @@ _SETTINGS: Final = (
     ("quotatree.settings", "LogSettings"),
     ("quotatree.settings", "LoopSettings"),
     ("quotatree.engine.reservation", "Timing"),
+    ("quotatree.engine.slices", "SliceSettings"),
     ("quotatree.manifests.settings", "InstallSettings"),
 )
 

@@ -104,7 +104,11 @@ async def _serve(replica: _Replica) -> None:
 
 async def _term(replica: _Replica) -> None:
     """Stand for election and lead until the lease is lost."""
-    live = Live(clock=time.monotonic, timing=replica.settings.timing)
+    live = Live(
+        clock=time.monotonic,
+        timing=replica.settings.timing,
+        slices=replica.settings.slices,
+    )
     controller = Controller(replica.client, live, settings=replica.settings.loop, wall=time.time)
     replica.answers.desk = Desk(
         live=live,

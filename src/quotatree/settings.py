@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quotatree.engine.reservation import Timing
+from quotatree.engine.slices import SliceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Settings:
     """The pod that this replica runs in, to be labelled while it leads. None: it runs in none."""
     timing: Timing = field(default_factory=Timing)
     """How long the ledger waits for what is in flight."""
+    slices: SliceSettings = field(default_factory=SliceSettings)
+    """Who may grow how far without asking."""
     loop: LoopSettings = field(default_factory=LoopSettings)
     """How the controller paces itself."""
     webhook: WebhookSettings = field(default_factory=WebhookSettings)

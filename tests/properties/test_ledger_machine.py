@@ -1,9 +1,10 @@
 """The ledger against a simulated API server: whatever the order, nothing is forgotten or exceeded.
 
 Writes are delayed, lost, or committed with a lost reply; events come late, again, and as fresh
-lists; namespaces move while grants are in flight; the process dies and another one fences, or it
-lives on without knowing that it was deposed, and API servers whose connections to it stand go on
-asking it. After each step the laws of the ledger hold.
+lists; namespaces move while grants are in flight; slices are handed out, used without anybody being
+asked, and taken back; the process dies and another one fences, or it lives on without knowing that
+it was deposed, and API servers whose connections to it stand go on asking it. After each step the
+laws of the ledger hold.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from quotatree.engine import admit, attach, rollup, room
 from quotatree.engine.ledger import Ledger
+from quotatree.engine.slices import SliceSettings
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import NamespaceReview, UsageReview
 from quotatree.model.scope import UNSCOPED
-from quotatree.model.verdict import Admit, Tighten
+from quotatree.model.verdict import Admit, Tighten, Verdict, Wait
 from quotatree.testing import words
 from quotatree.testing.simulated import Object, Server
 from quotatree.units.resources import Resources
@@ -79,7 +81,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def start(self) -> None:
         """Read everything by consistent lists; nothing is fenced yet."""
-        self.world = World(Ledger(epoch=self.epoch))
+        # Slices as large as may be, where the limits are as small as these.
+        self.world = World(
+            Ledger(epoch=self.epoch, slices=SliceSettings(share=1, first=2, least=1, after=0))
+        )
         self.delivered = 0
         self.relist()
         for name in self.hard:
@@ -175,7 +180,51 @@ class LedgerMachine(RuleBasedStateMachine):
         if isinstance(verdict, Tighten):
             assert not old.used.exceeding(verdict.hard), "tightened below usage"
         if fits is not None:
-            assert isinstance(verdict, Admit) == fits, verdict
+            self.rightly(verdict, review, fits=fits)
+
+    def rightly(self, verdict: Verdict, review: UsageReview, *, fits: bool) -> None:
+        """What fits is admitted; slices that stand idle in its way are gone within its wait."""
+        if not fits:
+            assert not isinstance(verdict, Admit), verdict
+        elif not isinstance(verdict, Admit):
+            assert isinstance(verdict, Wait), verdict
+            waiting = self.now
+            self.lease(0.05, lands=True)
+            again = admit.decide(self.world.ledger, review, now=self.now, arrived=waiting)
+            event("taken back for a request")
+            assert isinstance(again, Admit), again
+            self.flights.append(Flight(obj=review.new))
+
+    @rule(seconds=st.sampled_from([0.05, 1.1, 6.0]), lands=st.booleans())
+    def lease(self, seconds: float, *, lands: bool) -> None:
+        """Slices are decided, and their writes are on the way, or there and seen already."""
+        self.now += seconds
+        lessor = self.world.ledger.lessor
+        for key in lessor.pass_time(self.now):
+            what = lessor.write(key, now=self.now)
+            if what is not None:
+                known = self.world.managed[what.namespace]["quotatree"]
+                assert known.resource_version == what.resource_version
+                grows = bool(what.slice.growth(known.slice))
+                event("slice: grows" if grows else "slice: shrinks")
+                self.flights.append(Flight(obj=replace(known, slice=what.slice)))
+                if lands:
+                    self.settle(self.flights.pop())
+        if lands:
+            self.catch_up()
+
+    @precondition(lambda self: any(q.slice for q in self.server.managed.values()))
+    @rule(data=st.data(), cpu=amounts, pods=amounts)
+    def grow_inside(self, data: st.DataObject, cpu: int, pods: int) -> None:
+        """The API server commits growth within a slice without asking anybody."""
+        name = data.draw(st.sampled_from([n for n, q in self.server.managed.items() if q.slice]))
+        quota, before = self.server.managed[name], self.committed()
+        growth = resources({r: n for r, n in (("cpu", cpu), ("pods", pods)) if n})
+        used = quota.used + growth
+        if all(used.nano(r) <= quota.slice.nano(r) for r in growth):
+            event("grew inside")
+            self.server.commit(replace(quota, used=used))
+            self.never_over(before, name)
 
     def fits(self, name: Namespace, used: Resources) -> bool:
         """Say by the oracle whether usage of `name` may become `used` when nothing is in flight."""
@@ -195,6 +244,9 @@ class LedgerMachine(RuleBasedStateMachine):
         """A write reaches the store; its reply to the API server may be lost, nobody here knows."""
         flight = data.draw(st.sampled_from(self.flights))
         self.flights.remove(flight)
+        self.settle(flight)
+
+    def settle(self, flight: Flight) -> None:
         before = self.committed()
         if self.server.land(flight.obj) and isinstance(flight.obj, ManagedQuota):
             self.never_over(before, flight.obj.namespace)
@@ -298,7 +350,14 @@ class LedgerMachine(RuleBasedStateMachine):
         return rollup.rollup(self.parents(), hard=self.hard, guaranteed=self.in_force(), held=held)
 
     def committed(self) -> dict[Namespace, Resources]:
-        return {name: numbers.charged for name, numbers in self.oracle().items()}
+        """What every namespace is charged for, by committed usage and slices."""
+        held = {
+            name: quota.used.maximum(quota.slice) for name, quota in self.server.managed.items()
+        }
+        numbers = rollup.rollup(
+            self.parents(), hard=self.hard, guaranteed=self.in_force(), held=held
+        )
+        return {name: number.charged for name, number in numbers.items()}
 
     def never_over(self, before: dict[Namespace, Resources], name: Namespace) -> None:
         """A committed growth leaves no ancestor above its hard that it made grow."""
@@ -315,7 +374,8 @@ class LedgerMachine(RuleBasedStateMachine):
             if quota.epoch != self.epoch:
                 continue  # what an earlier leader granted is not known before the fence
             held = Resources.from_nano(self.world.ledger.forest.node(name).book(UNSCOPED).held)
-            assert quota.used.fits(held.maximum(Resources.from_nano(dict.fromkeys(RESOURCES, 0))))
+            held = held.maximum(Resources.from_nano(dict.fromkeys(RESOURCES, 0)))
+            assert quota.used.maximum(quota.slice).fits(held)
 
     @invariant()
     def incremental_equals_from_scratch(self) -> None:
@@ -346,8 +406,9 @@ class LedgerMachine(RuleBasedStateMachine):
         assert not self.world.ledger.moves
         for name in ALL:
             held = Resources.from_nano(self.world.ledger.forest.node(name).book(UNSCOPED).held)
-            assert held.fits(self.server.used(name))
-            assert self.server.used(name).fits(held)
+            committed = self.server.used(name).maximum(self.server.managed[name].slice)
+            assert held.fits(committed)
+            assert committed.fits(held)
 
 
 TestLedger = LedgerMachine.TestCase

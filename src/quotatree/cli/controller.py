@@ -46,6 +46,12 @@ from quotatree.cli import options
     help="The pod that this runs in, labelled quotatree.dev/leader while it leads.",
 )
 @click.option(
+    "--slices/--no-slices",
+    default=True,
+    show_default=True,
+    help="Let namespaces grow within slices without asking, also while no replica answers.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
@@ -63,6 +69,7 @@ def controller_command(
     webhook_port: int,
     address: str | None,
     pod: str | None,
+    slices: bool,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -73,12 +80,14 @@ def controller_command(
     """
     from quotatree import app, telemetry
     from quotatree.cluster import eventloop
+    from quotatree.engine.slices import SliceSettings
     from quotatree.settings import LogSettings, Settings, WebhookSettings
 
     telemetry.configure(level=log_level, form=log_format)
     settings = Settings(
         namespace=namespace,
         identity=identity,
+        slices=SliceSettings(enabled=slices),
         webhook=WebhookSettings(
             host=webhook_host, port=webhook_port, url=webhook_url, address=address
         ),

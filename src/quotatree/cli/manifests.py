@@ -56,6 +56,12 @@ _WRITERS = {"yaml": install.to_yaml, "json": install.to_json}
     help="Longest that one decision about usage may take; it may be asked for four times.",
 )
 @click.option(
+    "--slices/--no-slices",
+    default=True,
+    show_default=True,
+    help="Let namespaces grow within slices without asking the controller.",
+)
+@click.option(
     "--failure-policy",
     type=click.Choice([it.value for it in quota.FailurePolicy]),
     default=quota.FailurePolicy.FAIL.value,
@@ -99,6 +105,7 @@ def manifests_command(
     webhook_url: str | None,
     ca_bundle: Path | None,
     timeout_seconds: int,
+    slices: bool,
     failure_policy: str,
     gated: tuple[str, ...],
     controller_users: tuple[str, ...],
@@ -119,6 +126,7 @@ def manifests_command(
             webhook_url=webhook_url,
             ca_bundle=_encoded(ca_bundle),
             usage_timeout_seconds=timeout_seconds,
+            slices=slices,
             failure_policy=quota.FailurePolicy(failure_policy),
             gated=gated,
             controller_users=controller_users,

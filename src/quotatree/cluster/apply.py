@@ -47,7 +47,7 @@ async def carry_out(  # noqa: PLR0911 - one return a case
         case effect.CreateManaged():
             body = _managed_body(what)
             return await client.create(paths.RESOURCE_QUOTAS, body, namespace=what.namespace)
-        case effect.PatchManaged() | effect.PatchManagedStatus():
+        case effect.PatchManaged() | effect.PatchManagedStatus() | effect.WriteSlice():
             return await patch_managed(client, what)
         case effect.DeleteManaged():
             return await client.delete(
@@ -147,9 +147,11 @@ def scopes_of(scopes: ScopeSet) -> dict[str, Any]:
 
 
 async def patch_managed(
-    client: Client, what: effect.PatchManaged | effect.PatchManagedStatus
+    client: Client, what: effect.PatchManaged | effect.PatchManagedStatus | effect.WriteSlice
 ) -> dict[str, Any]:
     """Change a managed ResourceQuota or its status. Raises: ClusterError, 409 when it lost."""
+    if isinstance(what, effect.WriteSlice):
+        return await _write_slice(client, what)
     metadata: dict[str, Any] = {"resourceVersion": str(what.resource_version)}
     limits = what.limits if isinstance(what, effect.PatchManaged) else None
     if annotations := _annotations(what.annotations, limits):
@@ -173,6 +175,16 @@ async def patch_managed(
 def _labels(policy: FailurePolicy | None) -> dict[str, str | None]:
     said = {} if policy is None else managed.policy_label(policy)
     return {names.LABEL_MANAGED: "true", **said}
+
+
+async def _write_slice(client: Client, what: effect.WriteSlice) -> dict[str, Any]:
+    metadata = {
+        "resourceVersion": str(what.resource_version),
+        "annotations": managed.slice_to_annotations(what.slice, what.dropped),
+    }
+    return await client.patch(
+        paths.RESOURCE_QUOTAS, what.quota, body={"metadata": metadata}, namespace=what.namespace
+    )
 
 
 def _annotations(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import Timing
+from quotatree.engine.slices import SliceSettings
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace
 
@@ -21,9 +22,16 @@ class Live:
     may be decided on the world.
     """
 
-    def __init__(self, *, clock: Callable[[], float], timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        timing: Timing | None = None,
+        slices: SliceSettings | None = None,
+    ) -> None:
         self.clock = clock
-        self.world = World(Ledger(epoch=0, timing=timing, on_change=self._changed))
+        ledger = Ledger(epoch=0, timing=timing, slices=slices, on_change=self._changed)
+        self.world = World(ledger)
         self.loaded = False
         self.freed = False
         self._bell = asyncio.Event()

@@ -114,6 +114,13 @@ def _slice(annotations: Mapping[str, Any]) -> Resources:
     return fields.resources(found) if found else EMPTY
 
 
+def slice_to_annotations(slice_: Resources, dropped: Iterable[str]) -> dict[str, str | None]:
+    """Return the annotations that say `slice_`, and None for those that are to go."""
+    written = slice_.to_strings()
+    keys = {names.slice_annotation(resource): resource for resource in (*dropped, *written)}
+    return {key: written.get(resource) for key, resource in keys.items() if key is not None}
+
+
 def slice_resource(annotation: str) -> str:
     """Return the resource whose slice the annotation carries.
 

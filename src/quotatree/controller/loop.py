@@ -21,6 +21,7 @@ from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
 from quotatree.controller.observer import Observer
 from quotatree.controller.queue import Queue
+from quotatree.controller.slicer import Slicer
 from quotatree.controller.touch import Toucher
 from quotatree.engine import plan
 from quotatree.engine.status import settle_doubts, status_of
@@ -63,6 +64,7 @@ class Controller:
         self._due = Due(live.world.ledger.forest)
         self._toucher = Toucher(live, self._lose_quietly)
         self._observer = Observer(client, live, settings=settings, wall=wall)
+        self._slicer = Slicer(client, live, self.apply)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
 
@@ -173,7 +175,12 @@ class Controller:
         written = await apply.carry_out(self._client, what, now=self._now(), conditions=conditions)
         world = self._live.world
         match what:
-            case effect.CreateManaged() | effect.PatchManaged() | effect.PatchManagedStatus():
+            case (
+                effect.CreateManaged()
+                | effect.PatchManaged()
+                | effect.PatchManagedStatus()
+                | effect.WriteSlice()
+            ):
                 self._mark(world.see_managed(managed.parse(written)) - {what.namespace})
             case (
                 effect.PatchNamespace()
@@ -209,6 +216,7 @@ class Controller:
         if not live.loaded:
             return
         self._toucher.send(errands, now)
+        self._slicer.send(errands, now)
         self.queue.add(live.world.ledger.loosen(now))
         self.queue.add(live.world.ledger.recounts(now))
         self.queue.wake()

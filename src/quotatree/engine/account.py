@@ -57,6 +57,14 @@ class Account:
         _raise_to(held, self.slice)
         return held
 
+    def solid(self) -> Amounts:
+        """Return what the namespace holds without its slice: what it uses, and may be using."""
+        granted, self.slice = self.slice, NOTHING
+        try:
+            return self.held()
+        finally:
+            self.slice = granted
+
     def held(self, *, but: State | None = None) -> Amounts:
         """Return what the namespace holds, reservations included, those in state `but` left out."""
         held = self.settled()

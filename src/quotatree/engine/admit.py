@@ -12,9 +12,11 @@ forge one. Only our own watch does that.
 3. A level above has workloads below it that are not counted yet in what grows: nobody knows its
    room, so it is to be asked for again.
 4. It fits every level with everything in flight counted: grant it, and count it from now on.
-5. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
+5. It would fit, or some of a batch might, if slices of others did not stand idle: have them taken
+   back, and wait for that. It is never refused for their sake.
+6. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
    since the API server tries four times and a tightening needs two of them.
-6. It does not fit. One request alone is refused with our own words. A batch is tightened: native
+7. It does not fit. One request alone is refused with our own words. A batch is tightened: native
    admission refuses or admits a whole batch, so it is made to judge the requests one by one
    against the room that there is.
 """
@@ -24,9 +26,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from quotatree.engine import explain
 from quotatree.engine.account import AccountKey
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
+from quotatree.engine.room import available
 from quotatree.engine.unmeasured import Unknown
 from quotatree.model.review import UsageReview
 from quotatree.model.verdict import Admit, Deny, Limit, Tighten, TryLater, Verdict, Wait
@@ -62,15 +66,49 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if not limits:
         if not review.dry_run:
             ledger.reserve(key, used, base=review.old.resource_version, now=now)
+            ledger.lessor.asked(key, review.old.used, review.new.used, now=now)
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
-    later = _later(ledger, review, limits, now=now, arrived=arrived)
-    return later or _refuse(ledger, review, limits, now=now)
+    return (
+        _take_back(ledger, review, limits, now=now, arrived=arrived)
+        or _later(ledger, review, limits, now=now, arrived=arrived)
+        or _refuse(ledger, review, limits, now=now)
+    )
 
 
 def _unknown(ledger: Ledger, review: UsageReview) -> Unknown | None:
     growth = review.new.used.growth(review.old.used)
     return ledger.unmeasured.below((review.old.namespace, review.old.scopes), growth)
+
+
+def _take_back(
+    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
+) -> Admit | Wait | TryLater | None:
+    """Have slices of others taken back if it, or some of a batch, may fit without them."""
+    key, used = (review.old.namespace, review.old.scopes), review.new.used.nanos()
+    node, growing = ledger.forest.node(key[0]), {limit.resource for limit in limits}
+
+    def ask() -> tuple[list[Limit], bool]:
+        rooms = [available(node, key[1], resource) for resource in growing]
+        return ledger.obstacles(key, used), all(rooms)
+
+    left, some = ledger.lessor.without(key, ask, but=key)
+    if left == limits:
+        return None
+    if _alone(review):
+        some = all(
+            x.requested <= x.hard - x.charged + _unsettled_under(ledger, x, asking=key)
+            for x in left
+        )
+    if not some:
+        return None
+    if review.dry_run:
+        return None if left else Admit(reserved=False)
+    ledger.lessor.press(limits, key, but=key, now=now)
+    until = arrived + ledger.lessor.settings.wait
+    if now < until:
+        return Wait(until=until, limits=tuple(limits))
+    return TryLater(reason=explain.TAKING_BACK)
 
 
 def _later(
@@ -86,7 +124,11 @@ def _later(
     alone = _alone(review)
     if account is None or not _may_fit(ledger, key, limits, alone=alone):
         return None
-    until = arrived + _patience(ledger, key)
+    patience = _patience(ledger, key)
+    # The wait for slices is not counted, as long as there is time left for an answer.
+    since = max(arrived, ledger.lessor.pressed_at(limits, key[1]))
+    longest = max(patience, ledger.lessor.settings.wait + ledger.timing.wait)
+    until = min(since + patience, arrived + longest)
     if now < until:
         return Wait(until=until, limits=tuple(limits))
     if alone or account.spared >= review.old.resource_version:

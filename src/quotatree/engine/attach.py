@@ -7,13 +7,16 @@ there. A parent that is created above children that wait for it is such a move t
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import Final
 
 from quotatree.engine import explain, room
-from quotatree.engine.forest import Node
+from quotatree.engine.forest import Book, Node
 from quotatree.engine.ledger import Ledger
 from quotatree.model.names import LABEL_PARENT, Namespace
 from quotatree.model.review import NamespaceReview
+from quotatree.model.scope import ScopeSet
 from quotatree.model.verdict import Admit, Limit, Refuse, TryLater, Verdict, Wait
 
 CREATED: Final = 0
@@ -77,6 +80,10 @@ def _decide_move(
     # One that is created holds nothing itself, but children may have been waiting for it.
     limits = obstacles(ledger, node, target)
     if limits:
+        if _take_back(ledger, node, target, now=now):
+            until = arrived + ledger.lessor.settings.wait
+            later = TryLater(reason=explain.TAKING_BACK)
+            return Wait(until=until, limits=tuple(limits)) if now < until else later
         until = arrived + ledger.timing.wait
         if ledger.unsettled and now < until:
             return Wait(until=until, limits=tuple(limits))
@@ -87,6 +94,26 @@ def _decide_move(
     base = CREATED if review.old is None else review.old.resource_version
     ledger.moves.reserve(review.new.name, target.name, base=base, now=now)
     return Admit(reserved=True)
+
+
+def _take_back(ledger: Ledger, node: Node, target: Node, *, now: float) -> bool:
+    """Have slices taken back if the move fits without them: those there, and those that move."""
+    lessor, shared = ledger.lessor, common_ancestor(ledger, node, target)
+    pressing: list[tuple[ScopeSet, list[Limit]]] = []
+    for scopes, book in node.books.items():
+
+        def ask(scopes: ScopeSet = scopes, book: Book = book) -> list[Limit]:
+            return room.obstacles(target, scopes, book.charges(), below=shared)
+
+        here, there = (node.name, scopes), (target.name, scopes)
+        if lessor.without(here, functools.partial(lessor.without, there, ask)):
+            return False
+        pressing.append((scopes, ask()))
+    for scopes, limits in pressing:
+        lessor.press(limits, (target.name, scopes), now=now)
+        moving = [replace(limit, ancestor=node.name) for limit in limits]
+        lessor.press(moving, (node.name, scopes), now=now)
+    return True
 
 
 def obstacles(ledger: Ledger, node: Node, target: Node) -> list[Limit]:

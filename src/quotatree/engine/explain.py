@@ -7,10 +7,13 @@ The order is that of native quota admission ("exceeded quota: â€¦, requested: â€
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from quotatree.model.names import Namespace
 from quotatree.model.verdict import Deny, Limit
 from quotatree.units.resources import Resources
+
+TAKING_BACK: Final = "room that others hold in slices and do not use is being taken back"
 
 
 def amount(resource: str, nano: int) -> str:

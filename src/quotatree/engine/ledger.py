@@ -21,8 +21,10 @@ from quotatree.engine import room
 from quotatree.engine.account import Account, AccountKey, is_tight
 from quotatree.engine.fence import Fence
 from quotatree.engine.forest import NOTHING, Amounts, Forest
+from quotatree.engine.lessor import Lessor
 from quotatree.engine.moves import Moves
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
+from quotatree.engine.slices import SliceSettings
 from quotatree.engine.tightenings import Tightenings
 from quotatree.engine.unmeasured import Unmeasured
 from quotatree.model import names
@@ -44,6 +46,7 @@ class Ledger:
         *,
         epoch: int,
         timing: Timing | None = None,
+        slices: SliceSettings | None = None,
         on_change: Callable[[Namespace], None] | None = None,
     ) -> None:
         self.epoch = epoch
@@ -55,6 +58,7 @@ class Ledger:
         self.moves = Moves(self.forest, self.timing)
         self._accounts: dict[AccountKey, Account] = {}
         self.tightenings = Tightenings(self.timing, self._accounts.get)
+        self.lessor = Lessor(self, slices or SliceSettings(), post=self._post)
         self._uids: dict[Namespace, Uid] = {}
         self._versions: dict[Namespace, int] = {}
         self._on_change = on_change or (lambda _: None)
@@ -112,6 +116,7 @@ class Ledger:
         self._fence.drop(key)
         self.unmeasured.drop(key)
         self.tightenings.drop(key)
+        self.lessor.drop(key)
 
     def uid_of(self, name: Namespace) -> Uid | None:
         """Return the UID of a Namespace that exists, None when it does not."""
@@ -132,6 +137,7 @@ class Ledger:
         book = node.book(scopes)
         known = book.hard.keys() | book.guaranteed.keys()
         self.forest.set_limits(node, scopes, hard=hard, guaranteed=guaranteed)
+        self.lessor.look((name, scopes))
         if known != hard.keys() | guaranteed.keys():
             self._look_again(name)
         self._on_change(name)
@@ -208,12 +214,6 @@ class Ledger:
             account.reservations = []
             self._post(key, account)
 
-    def tightening_lost(self, key: AccountKey, base: int) -> None:
-        """Take in that a tightening cannot be committed any more: it must not be waited for."""
-        account = self._accounts.get(key)
-        if account is not None and account.tightening and account.tightening.base == base:
-            account.tightening = None
-
     def recall(self, name: Namespace, scopes: ScopeSet, used: Mapping[str, int]) -> None:
         """Take in what a terminating namespace held when its managed ResourceQuota went.
 
@@ -252,6 +252,7 @@ class Ledger:
             self.unsettled.add(key)
         else:
             self.unsettled.discard(key)
+        self.lessor.note(key, account)
         if any(after.get(r, 0) < amount for r, amount in before.items()):
             self._on_change(name)
 
@@ -266,25 +267,20 @@ class Ledger:
         """Return the account of a managed ResourceQuota, None when none was ever seen."""
         return self._accounts.get((name, scopes))
 
-    def accounts(self) -> Iterable[tuple[AccountKey, Account]]:
-        """Return all accounts."""
-        return self._accounts.items()
-
     def obstacles(self, key: AccountKey, used: Mapping[str, int]) -> list[Limit]:
         """Return every level that would not let the usage of an account become `used`.
 
-        Its own hold is no excuse and no obstacle: it is put aside while this is asked, so that a
-        limit which was lowered since holds for the retry too.
+        What it has reserved itself is no excuse and no obstacle: it is put aside while this is
+        asked, so that a limit which was lowered since holds for a retry too.
         """
         account = self._accounts[key]
         node = self.forest.node(key[0])
-        aside = any(r.state is State.HELD for r in account.reservations)
-        if aside:
-            self.forest.set_held(node, key[1], account.held(but=State.HELD))
+        if account.reservations:
+            self.forest.set_held(node, key[1], account.settled())
         held = node.book(key[1]).held
         growth = {r: a - held.get(r, 0) for r, a in used.items() if a > held.get(r, 0)}
         limits = room.obstacles(node, key[1], growth)
-        if aside:
+        if account.reservations:
             self.forest.set_held(node, key[1], account.held())
         return limits
 

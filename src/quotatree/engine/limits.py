@@ -133,12 +133,20 @@ class Limits:
         granted = []
         for key, wanted in list(self._waiting.items()):
             node = self._ledger.forest.node(key[0])
-            if not room.guarantee_obstacles(node, key[1], wanted):
+            if limits := room.guarantee_obstacles(node, key[1], wanted):
+                self._make_way(key, wanted, limits)
+            else:
                 hard = node.book(key[1]).hard
                 self._ledger.set_limits(*key, hard=hard, guaranteed=wanted)
                 del self._waiting[key]
                 granted.append(key)
         return granted
+
+    def _make_way(self, key: AccountKey, wanted: Mapping[str, int], limits: list[Limit]) -> None:
+        """Have slices taken back if a guarantee fits without them."""
+        lessor, node = self._ledger.lessor, self._ledger.forest.node(key[0])
+        if not lessor.without(key, lambda: room.guarantee_obstacles(node, key[1], wanted)):
+            lessor.press(limits, key)
 
     def obstacles(self, name: Namespace, scopes: ScopeSet) -> list[Limit]:
         """Return who is in the way of the guarantee of `name`, nothing when none waits."""

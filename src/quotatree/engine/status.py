@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from quotatree.engine import explain, room, sighted, validate
 from quotatree.engine.forest import Book, Node
@@ -22,18 +22,25 @@ def status_of(world: World, quota: Quota) -> QuotaStatus:
     book = node.book(quota.scopes)
     keys = sorted({*quota.hard, *quota.guaranteed})
     used = world.usage.of(quota.namespace, quota.scopes)
-    available = {r: room.available(node, quota.scopes, r) for r in keys}
+
+    def figures() -> tuple[dict[str, int | None], dict[str, int]]:
+        available = {r: room.available(node, quota.scopes, r) for r in keys}
+        return available, {r: book.charge(r) for r in keys}
+
+    # Slices that nobody uses are taken back for whoever needs the room.
+    available, solid = world.ledger.lessor.without((quota.namespace, quota.scopes), figures)
     granted = quota.guaranteed.minimum(Resources.from_nano(book.guaranteed))
     return QuotaStatus(
         hard=quota.hard,
         used=Resources.from_nano({r: used.get(r, 0) for r in keys}),
-        charged=Resources.from_nano({r: book.charge(r) for r in keys}),
+        charged=Resources.from_nano(solid),
         available=Resources.from_nano({r: a for r, a in available.items() if a is not None}),
         guaranteed=granted.mask([r for r in quota.guaranteed if r in book.guaranteed]),
         observed_generation=quota.generation,
         conditions=(
             _ready(world, quota),
-            _exceeded(quota, book),
+            _exceeded(quota, solid),
+            *_revoking(quota, book, solid),
             *_guarantee(world, quota, node),
             *_looser(world, quota),
         ),
@@ -89,10 +96,8 @@ def _measures(world: World, name: Namespace, quota: Quota) -> bool:
     return all(r in seen.status_hard and r in seen.used for r in keys)
 
 
-def _exceeded(quota: Quota, book: Book) -> Condition:
-    over = {
-        r: (book.charge(r), hard) for r, hard in quota.hard.nanos().items() if book.charge(r) > hard
-    }
+def _exceeded(quota: Quota, solid: Mapping[str, int]) -> Condition:
+    over = {r: (solid[r], hard) for r, hard in quota.hard.nanos().items() if solid[r] > hard}
     if not over:
         return Condition(
             type="Exceeded", status=False, reason="WithinHard", message="charged is within hard"
@@ -107,6 +112,26 @@ def _exceeded(quota: Quota, book: Book) -> Condition:
         reason="AboveHard",
         message=f"{numbers}; nothing is evicted, growth is refused until the charge is below",
     )
+
+
+def _revoking(quota: Quota, book: Book, solid: Mapping[str, int]) -> list[Condition]:
+    """Say that slices are being taken back: a limit was lowered below what they hold."""
+    over = {
+        r: book.charge(r) - max(hard, solid[r])
+        for r, hard in quota.hard.nanos().items()
+        if book.charge(r) > max(hard, solid[r])
+    }
+    if not over:
+        return []
+    numbers = "; ".join(f"{r}: {explain.amount(r, much)}" for r, much in sorted(over.items()))
+    return [
+        Condition(
+            type="Revoking",
+            status=True,
+            reason="SlicesAboveHard",
+            message=f"slices hold more than fits, and are being taken back: {numbers}",
+        )
+    ]
 
 
 def _guarantee(world: World, quota: Quota, node: Node) -> list[Condition]:

@@ -113,8 +113,10 @@ def _figures(
         for name in forest
     }
     held = {n: m.used.maximum(m.slice) for n, m in measured.items() if m is not None}
-    used = rollup.subtree_sums(forest, {n: m.used for n, m in measured.items() if m is not None})
-    numbers = rollup.rollup(forest, hard=hard, guaranteed=guaranteed, held=held)
+    solid = {n: m.used for n, m in measured.items() if m is not None}
+    used = rollup.subtree_sums(forest, solid)
+    # Slices that nobody uses are taken back for whoever needs the room.
+    numbers = rollup.rollup(forest, hard=hard, guaranteed=guaranteed, held=solid)
     return {
         name: Figures(
             held=held.get(name, EMPTY),

@@ -32,6 +32,12 @@ class Tightenings:
         """Note that an account was tightened."""
         self._in_force.add(key)
 
+    def lost(self, key: AccountKey, base: int) -> None:
+        """Take in that a tightening cannot be committed any more: it must not be waited for."""
+        account = self._find(key)
+        if account is not None and account.tightening and account.tightening.base == base:
+            account.tightening = None
+
     def press(self, key: AccountKey, now: float) -> None:
         """Note that a growth was asked for and not granted: it may be tried again at once."""
         account = self._find(key)

@@ -19,12 +19,13 @@ def warnings(world: World, quota: Quota) -> tuple[str, ...]:
     """
     if not quota.enforced:
         return ()
-    return (
-        *_looser(world, quota),
-        *_below_usage(world, quota),
-        *_no_room(world, quota),
-        *_compute(quota),
-    )
+
+    def by_use() -> list[str]:
+        return [*_below_usage(world, quota), *_no_room(world, quota)]
+
+    # Slices that stand idle are taken back for it.
+    by_charge = world.ledger.lessor.without((quota.namespace, quota.scopes), by_use)
+    return (*_looser(world, quota), *by_charge, *_compute(quota))
 
 
 def _ceilings_above(world: World, quota: Quota) -> dict[str, int]:

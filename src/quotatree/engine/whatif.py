@@ -152,6 +152,7 @@ def world(seen: Observed, *, epoch: int | None = None) -> World:
     """Return the world that shows what was observed, guarantees in force as far as granted.
 
     It is that of the leader of `epoch`; without one all that was measured is taken for its own.
+    Slices are left out: where they are in the way of what is asked, they are taken back.
     """
     found = World(Ledger(epoch=_EPOCH if epoch is None else epoch))
     for namespace in seen.namespaces:
@@ -160,7 +161,8 @@ def world(seen: Observed, *, epoch: int | None = None) -> World:
     for quota in sorted(seen.quotas, key=lambda quota: quota.key):
         found.see_quota(quota)
     for managed in seen.managed:
-        found.see_managed(replace(managed, epoch=_EPOCH) if epoch is None else managed)
+        as_seen = replace(managed, slice=EMPTY)
+        found.see_managed(replace(as_seen, epoch=_EPOCH) if epoch is None else as_seen)
     return found
 
 

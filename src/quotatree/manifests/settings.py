@@ -43,6 +43,10 @@ class InstallSettings:
     usage_timeout_seconds: int = 1
     """Seconds that one decision about usage may take; quota admission calls up to four times."""
 
+    slices: bool = True
+    """Whether namespaces get slices, within which they grow without asking. Without, every growth
+    asks the controller, and waits for one while there is none."""
+
     failure_policy: quota.FailurePolicy = quota.FailurePolicy.FAIL
     """What happens to growth beyond the slices while no replica answers, where no TreeQuota lets it
     pass by itself."""

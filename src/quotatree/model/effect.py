@@ -98,6 +98,20 @@ class PatchManagedStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriteSlice:
+    """Set the whole slice on a managed ResourceQuota, by compare-and-swap.
+
+    `dropped` are the resources that have a slice there and are to have none.
+    """
+
+    namespace: Namespace
+    quota: str
+    resource_version: int
+    slice: Resources
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteManaged:
     """Delete a managed ResourceQuota that nothing limits any more."""
 
@@ -145,6 +159,7 @@ Effect = (
     | CreateManaged
     | PatchManaged
     | PatchManagedStatus
+    | WriteSlice
     | DeleteManaged
     | WriteStatus
     | Emit

@@ -48,6 +48,17 @@ RECOUNT: Final = f"count/recounts.{GROUP}"
 controller count (`updateQuota` in pkg/controller/resourcequota/resource_quota_controller.go)."""
 
 
+MOST_SLICES: Final = 32
+"""Slices that one managed ResourceQuota carries at the most; each is some 100 bytes."""
+_LONGEST_NAME: Final = 63  # of what stands behind the `/` in the key of an annotation
+
+
+def slice_annotation(resource: str) -> str | None:
+    """Return the annotation for the slice of a resource, None for a name that is too long."""
+    name = resource.replace("/", "_")
+    return f"{SLICE_PREFIX}{name}" if len(name) <= _LONGEST_NAME else None
+
+
 def tree_label(ancestor: Namespace) -> str:
     """Return the label that names `ancestor` on every namespace of its subtree."""
     return f"{ancestor}{TREE_LABEL_SUFFIX}"

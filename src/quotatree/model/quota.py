@@ -64,7 +64,9 @@ class Quota:
         return replace(self, generation=0, granted=EMPTY, applied="", status=None)
 
 
-CONDITION_TYPES: Final = frozenset({"Ready", "Exceeded", "GuaranteeGranted", "LooserThanAncestor"})
+CONDITION_TYPES: Final = frozenset(
+    {"Ready", "Exceeded", "Revoking", "GuaranteeGranted", "LooserThanAncestor"}
+)
 """Every type of condition that quotatree writes: one that it does not write any more goes."""
 
 

@@ -79,6 +79,8 @@ class FakeCluster:
                 self._create(what)
             case effect.PatchManaged() | effect.PatchManagedStatus():
                 self._patch(what)
+            case effect.WriteSlice():
+                self._slice(what)
             case effect.DeleteManaged():
                 self.world.lose_managed(self.world.managed[what.namespace][what.quota])
             case effect.WriteStatus() | effect.Emit() | effect.GateKinds():
@@ -142,6 +144,12 @@ class FakeCluster:
                 failure_policy=policy,
             )
         )
+
+    def _slice(self, what: effect.WriteSlice) -> None:
+        seen = self.world.managed[what.namespace][what.quota]
+        if seen.resource_version == what.resource_version:
+            version = self.versions.next()
+            self.world.see_managed(replace(seen, resource_version=version, slice=what.slice))
 
 
 def _merged(old: Mapping[str, str], new: Mapping[str, str | None]) -> dict[str, str]:

@@ -122,7 +122,7 @@ class Desk:
         except ClusterError as error:
             ledger.release_hold(key)
             if error.status in {404, 409}:
-                ledger.tightening_lost(key, verdict.resource_version)
+                ledger.tightenings.lost(key, verdict.resource_version)
         else:
             self.listener.refused(asked.old.namespace, verdict.limits)
             await self._until_admission_sees(written, until=until)

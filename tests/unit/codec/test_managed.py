@@ -142,6 +142,19 @@ def test_slice_annotations_name_their_resource(written, name):
     assert managed.slice_resource(f"slice.quotatree.dev/{written}") == name
 
 
+def test_a_slice_is_read_as_it_was_written():
+    long = f"{'x' * 30}.storageclass.storage.k8s.io/requests.storage"
+    wanted = Resources.parse({"cpu": "1500m", "requests.nvidia.com/gpu": "2", long: "9Gi"})
+    written = managed.slice_to_annotations(wanted, ["pods", long])
+    assert written == {
+        "slice.quotatree.dev/cpu": "1500m",
+        "slice.quotatree.dev/requests.nvidia.com_gpu": "2",
+        "slice.quotatree.dev/pods": None,
+    }
+    kept = {key: value for key, value in written.items() if value is not None}
+    assert managed.parse(obj(annotations=kept)).slice == wanted.without([long])
+
+
 def test_what_is_remembered_is_read_as_it_was_asked_for():
     quota = Quota(
         namespace=Namespace("team"),

@@ -88,7 +88,7 @@ def test_a_guarantee_counts_once_it_is_granted():
         assert by_name(found)["a"].figures.used == Resources.parse({"cpu": "2"})
 
 
-def test_a_slice_is_held_though_it_is_not_used():
+def test_a_slice_is_held_and_what_it_leaves_unused_is_available():
     found = state(
         spaces=(namespace("a"),),
         quotas=(quota("a", {"cpu": "9"}),),
@@ -98,7 +98,7 @@ def test_a_slice_is_held_though_it_is_not_used():
     assert (str(figures.used), str(figures.held), str(figures.available)) == (
         "cpu=2",
         "cpu=5",
-        "cpu=4",
+        "cpu=7",
     )
 
 

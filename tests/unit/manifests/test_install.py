@@ -237,3 +237,13 @@ def test_the_gate_covers_what_the_settings_name() -> None:
 def test_the_golden_files_are_all_there_and_no_others() -> None:
     found = {it.name for it in Path(golden.GOLDEN).glob("manifests*.yaml")}
     assert found == set(golden.CASES)
+
+
+def test_slices_are_switched_off_at_the_controller() -> None:
+    def arguments(*, slices: bool) -> list[str]:
+        settings = InstallSettings(version="0", image="i", slices=slices)
+        (deployment,) = of_kind(settings, "Deployment")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        return list(container["args"])
+
+    assert arguments(slices=False) == [*arguments(slices=True), "--no-slices"]

@@ -88,7 +88,13 @@ def _words(world: World, one: effect.Effect) -> Iterator[Item]:
         case effect.SetOwner():
             owner = f"should be {one.parent}" if one.parent else "should have none"
             yield _namespace(one.namespace, f"its owner {owner}")
-        case effect.Remember() | effect.WriteStatus() | effect.Emit() | effect.GateKinds():
+        case (
+            effect.Remember()
+            | effect.WriteSlice()
+            | effect.WriteStatus()
+            | effect.Emit()
+            | effect.GateKinds()
+        ):
             return  # written about other things than these
         case _:
             assert_never(one)

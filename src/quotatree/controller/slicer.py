@@ -1,0 +1,61 @@
+"""Slices to the cluster: each written by compare-and-swap, again and again where somebody waits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from quotatree.cluster import paths
+from quotatree.cluster.client import Client
+from quotatree.cluster.live import Live
+from quotatree.codec import managed
+from quotatree.controller.errands import Errands
+from quotatree.engine.account import AccountKey
+from quotatree.errors import ClusterError
+from quotatree.model import effect
+
+MOST_TRIES: Final = 10
+"""Writes in a row against a namespace that keeps growing; then the next tick tries again."""
+GONE, LOST = 404, 409
+
+Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
+
+
+class Slicer:
+    """Writes the slices that the ledger asks for; nothing waits for it but requests."""
+
+    def __init__(self, client: Client, live: Live, apply: Apply) -> None:
+        self._client = client
+        self._live = live
+        self._apply = apply
+
+    def send(self, errands: Errands, now: float) -> None:
+        """Let time happen to the slices, and send off the writes that this asks for."""
+        for key in self._live.world.ledger.lessor.pass_time(now):
+            errands.send(("slice", key), functools.partial(self._write, key))
+
+    async def _write(self, key: AccountKey) -> None:
+        """Write one slice; each try is decided anew, on what was read last."""
+        lessor = self._live.world.ledger.lessor
+        for _ in range(MOST_TRIES):
+            what = lessor.write(key, now=self._live.clock())
+            if what is None:
+                return
+            try:
+                await self._apply(what)
+            except ClusterError as error:
+                if error.status == GONE:
+                    return
+                if error.status != LOST:
+                    raise
+                lessor.lost(key)
+                await self._look_again(what)
+            else:
+                return
+
+    async def _look_again(self, what: effect.WriteSlice) -> None:
+        """Read what the write lost to, ahead of the watch."""
+        found = await self._client.find(paths.RESOURCE_QUOTAS, what.quota, namespace=what.namespace)
+        if found is not None:
+            self._live.world.see_managed(managed.parse(found))

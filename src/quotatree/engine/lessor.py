@@ -1,0 +1,376 @@
+"""The lessor: who has a slice, who is to get one, who is to give it back. Rules: `engine.slices`.
+
+- A slice that grows is a grant: counted from before the write on, until an event shows what came of
+  it. One that shrinks is counted in full until the event that shows it smaller: the write is a
+  compare-and-swap on everything that may have grown within it meanwhile.
+- Written only by the leader whose epoch the object carries, in a tree that is fenced altogether.
+
+No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from quotatree.engine import room, slices
+from quotatree.engine.account import Account, AccountKey
+from quotatree.engine.forest import Amounts, Node
+from quotatree.engine.reservation import Reservation, State
+from quotatree.engine.slices import Level, Offer, SliceSettings
+from quotatree.model.effect import WriteSlice
+from quotatree.model.names import Namespace
+from quotatree.model.scope import ScopeSet
+from quotatree.model.verdict import Limit
+from quotatree.units.resources import EMPTY, Resources
+
+if TYPE_CHECKING:
+    from quotatree.engine.ledger import Ledger
+
+_T = TypeVar("_T")
+
+
+class Lessor:
+    """The slices of a ledger's forest; `post` brings what an account holds into the forest."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: SliceSettings,
+        *,
+        post: Callable[[AccountKey, Account], None],
+    ) -> None:
+        self.settings = settings
+        self._ledger = ledger
+        self._post = post
+        self._holders: set[AccountKey] = set()
+        self._trees: dict[AccountKey, set[AccountKey]] = {}
+        self._shape = -1
+        self._steps: dict[AccountKey, tuple[Resources, Resources]] = {}
+        self._offers: dict[AccountKey, Offer] = {}
+        self._due: dict[AccountKey, float] = {}
+        self._fresh: set[AccountKey] = set()
+        self._undo: dict[AccountKey, tuple[bool, Offer | None]] = {}
+        self._revoking: dict[AccountKey, bool] = {}
+        self._pressed: dict[tuple[Namespace, ScopeSet], float] = {}
+        self._told = 0.0
+        self._next_round = 0.0
+        self._writes = settings.writes
+
+    # -- facts --------------------------------------------------------------------------------
+
+    def note(self, key: AccountKey, account: Account) -> None:
+        """Take in that an account has changed."""
+        floor = self._floor(key, account)
+        if floor and any(amount > account.slice.get(r, 0) for r, amount in floor.items()):
+            self._due.setdefault(key, 0.0)
+        if not account.slice:
+            if not account.reservations:  # else one may be on its way
+                self._release(key)
+            return
+        self._hold(key)
+        offer = self._offers.get(key)
+        if offer is not None and offer.is_low(account.slice, account.used):
+            self._due.setdefault(key, 0.0)
+
+    def drop(self, key: AccountKey) -> None:
+        """Take in that an account is gone."""
+        self._release(key)
+        self._offers.pop(key, None)
+        self._steps.pop(key, None)
+        self._due.pop(key, None)
+        self._fresh.discard(key)
+        self._undo.pop(key, None)
+
+    def _hold(self, key: AccountKey) -> None:
+        if key not in self._holders:
+            self._holders.add(key)
+            self._shape = -1
+
+    def _release(self, key: AccountKey) -> None:
+        if key in self._holders:
+            self._holders.discard(key)
+            self._shape = -1
+        self._revoking.pop(key, None)
+
+    def asked(self, key: AccountKey, old: Resources, new: Resources, *, now: float) -> None:
+        """Take in that a growth of usage from `old` to `new` was granted centrally."""
+        if self.settings.enabled:
+            self._steps[key] = (old, new)
+            self._fresh.add(key)
+            self._due.setdefault(key, now + self.settings.after)
+
+    def look(self, key: AccountKey) -> None:
+        """Note that the guarantee of a namespace, which is its slice, may be another one."""
+        if self.settings.enabled:
+            self._due.setdefault(key, 0.0)
+
+    # -- what stands idle ---------------------------------------------------------------------
+
+    def without(
+        self, key: AccountKey, ask: Callable[[], _T], *, but: AccountKey | None = None
+    ) -> _T:
+        """Return the answer there would be if no slice in the tree of `key` stood idle.
+
+        Except that of `but`, whose own it is to use.
+        """
+        forest, scopes = self._ledger.forest, key[1]
+        aside: list[tuple[Node, Amounts]] = []
+        for other in self._in_tree(key) - {but}:
+            account = self._ledger.account(*other)
+            node = forest.node(other[0])
+            held = node.book(scopes).held
+            if account is not None and (solid := account.solid()) != held:
+                aside.append((node, held))
+                forest.set_held(node, scopes, solid)
+        try:
+            return ask()
+        finally:
+            for node, held in aside:
+                forest.set_held(node, scopes, held)
+
+    def _in_tree(self, key: AccountKey) -> set[AccountKey]:
+        """Return who has a slice in the tree of an account."""
+        forest = self._ledger.forest
+        if self._shape != forest.shape:
+            self._shape = forest.shape
+            self._trees = {}
+            for holder in self._holders:
+                self._trees.setdefault(self._root(holder), set()).add(holder)
+        return self._trees.get(self._root(key), set())
+
+    def _root(self, key: AccountKey) -> AccountKey:
+        path = self._ledger.forest.path(key[0])
+        return (path[-1] if path else key[0], key[1])
+
+    def _floor(self, key: AccountKey, account: Account) -> Amounts:
+        """Return what a namespace may keep whatever others need: its own guarantee."""
+        node = self._ledger.forest.get(key[0])
+        book = node.books.get(key[1]) if node is not None else None
+        if node is None or book is None or not book.guaranteed or node.children:
+            return {}
+        if not self.settings.enabled:
+            return {}
+        return {
+            r: amount if r not in book.hard else min(amount, book.hard[r])
+            for r, amount in book.guaranteed.items()
+            if r in account.used and slices.is_nameable([r])
+        }
+
+    def _reclaimable(self, key: AccountKey) -> Amounts:
+        """Return what would be free without the slice of an account."""
+        account = self._ledger.account(*key)
+        if account is None:
+            return {}
+        kept = slices.greatest(account.solid(), self._floor(key, account))
+        return {r: a - kept.get(r, 0) for r, a in account.slice.items() if a > kept.get(r, 0)}
+
+    # -- taking back --------------------------------------------------------------------------
+
+    def press(
+        self,
+        limits: Iterable[Limit],
+        tree: AccountKey,
+        *,
+        but: AccountKey | None = None,
+        now: float | None = None,
+    ) -> None:
+        """Take back at once what stands idle below these levels; nothing is offered there soon.
+
+        `tree` is any account of their tree; without `now` it is when time was told last.
+        """
+        forest = self._ledger.forest
+        for limit in limits:
+            target = forest.node(limit.ancestor)
+            self._pressed[limit.ancestor, tree[1]] = self._told if now is None else now
+            for key in self._in_tree(tree) - {but}:
+                below = target in forest.above(forest.node(key[0]))
+                if below and self._reclaimable(key).get(limit.resource):
+                    self._revoking[key] = True
+                    self._offers.pop(key, None)
+
+    def pressed_at(self, limits: Iterable[Limit], scopes: ScopeSet) -> float:
+        """Return when slices were in the way at one of these levels last; 0 if not lately."""
+        return max(self._pressed.get((limit.ancestor, scopes), 0.0) for limit in limits)
+
+    def _resting(self, key: AccountKey, now: float) -> bool:
+        forest, rest = self._ledger.forest, self.settings.rest
+        return any(
+            self._pressed.get((level.name, key[1]), now - rest) + rest > now
+            for level in forest.above(forest.node(key[0]))
+        )
+
+    def _round(self, now: float) -> None:
+        """Find the slices that no longer fit."""
+        rest = self.settings.rest
+        self._pressed = {level: t for level, t in self._pressed.items() if t + rest > now}
+        if not self.settings.enabled:
+            self._revoking = dict.fromkeys(self._holders, False) | self._revoking
+            return
+        for root in {self._root(key) for key in self._holders}:
+            self._trim(root)
+
+    def _trim(self, root: AccountKey) -> None:
+        """Take slices back where too much of a level is idle, those offered longest ago first."""
+        forest = self._ledger.forest
+        holders = sorted(self._in_tree(root), key=lambda key: (self._offered_at(key), key[0]))
+        lines = {key: set(forest.path(key[0])) for key in holders}
+        nodes = [forest.node(name) for name in sorted(set().union(*lines.values()))]
+        limited = {r for node in nodes for r in node.book(root[1]).hard}
+        for r, levels in self._line(root, nodes, sorted(limited)):
+            for node, level in zip(nodes, levels, strict=True):
+                left = level.excess(self.settings)
+                for key in (key for key in holders if left > 0 and node.name in lines[key]):
+                    if found := self._reclaimable(key).get(r, 0):
+                        self._revoking.setdefault(key, False)
+                        left -= found
+
+    def _offered_at(self, key: AccountKey) -> float:
+        offer = self._offers.get(key)
+        return offer.since if offer is not None else 0.0
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def pass_time(self, now: float) -> list[AccountKey]:
+        """Let time happen; returns the accounts whose slice may have to be written now."""
+        passed, self._told = max(0.0, now - self._told), now
+        if not self._holders and not self._due:
+            return []
+        if now >= self._next_round:
+            self._next_round = now + self.settings.every
+            self._round(now)
+        writes = self.settings.writes
+        self._writes = min(writes, self._writes + writes * passed)
+        urgent = [key for key, pressed in self._revoking.items() if pressed]
+        gentle = [key for key, pressed in self._revoking.items() if not pressed]
+        due = [key for key, since in self._due.items() if since <= now]
+        return [*urgent, *[*gentle, *due][: max(0, int(self._writes))]]
+
+    def write(self, key: AccountKey, *, now: float) -> WriteSlice | None:
+        """Return the slice to be written for an account, counted from here on; None for nothing."""
+        asked = key in self._fresh
+        self._due.pop(key, None)
+        self._fresh.discard(key)
+        self._undo[key] = (asked, self._offers.get(key))
+        account = self._ledger.account(*key)
+        if account is None:
+            return None
+        if not self._ledger.fenced(*key):
+            self.lost(key)  # until all of the tree is, this object included
+            return None
+        wanted = self._wanted(key, account, now=now, asked=asked)
+        if wanted is None or (new := slices.writable(wanted, account.used)) == account.slice:
+            return None
+        self._count(key, account, new, now=now)
+        return WriteSlice(
+            namespace=key[0],
+            quota=account.quota,
+            resource_version=account.resource_version,
+            slice=Resources.from_nano(new),
+            dropped=tuple(sorted(account.slice.keys() - new.keys())),
+        )
+
+    def lost(self, key: AccountKey) -> None:
+        """Take in that the last write lost: what it offered is to be offered again."""
+        asked, offer = self._undo.pop(key, (False, None))
+        self._due[key] = 0.0
+        if asked:
+            self._fresh.add(key)
+        self._offers.pop(key, None)
+        if offer is not None:
+            self._offers[key] = offer
+
+    def _wanted(
+        self, key: AccountKey, account: Account, *, now: float, asked: bool
+    ) -> Amounts | None:
+        """Return the slice that an account is to have, None for the one it has."""
+        floor = self._floor(key, account)
+        if key in self._revoking:
+            if self._reclaimable(key):
+                return floor
+            del self._revoking[key]
+        offered = self._offer(key, account, now=now, asked=asked)
+        if offered is None and all(a <= account.slice.get(r, 0) for r, a in floor.items()):
+            return None
+        return slices.greatest(offered or account.slice, floor)
+
+    def _count(self, key: AccountKey, account: Account, new: Amounts, *, now: float) -> None:
+        """Count a slice that is about to grow, as a grant is counted."""
+        if not self._revoking.get(key):
+            self._writes -= 1
+        if any(amount > account.slice.get(r, 0) for r, amount in new.items()):
+            self._hold(key)
+            deadline = now + self._ledger.timing.touch_after
+            account.reservations.append(
+                Reservation(
+                    state=State.PENDING, base=account.resource_version, used=new, deadline=deadline
+                )
+            )
+            self._post(key, account)
+
+    # -- offering -----------------------------------------------------------------------------
+
+    def _offer(
+        self, key: AccountKey, account: Account, *, now: float, asked: bool
+    ) -> Amounts | None:
+        """Return the slice that a namespace is to have by its use, None for the one it has."""
+        old, new = self._steps.get(key, (EMPTY, EMPTY))
+        used, step = account.solid(), new.growth(old).nanos()
+        fresh = step if asked else {}
+        wanted = slices.ahead(used, fresh, self._offers.get(key), now=now, settings=self.settings)
+        if not wanted or not slices.is_nameable(wanted) or not self._may_offer(key, wanted, now):
+            return None
+        forest = self._ledger.forest
+        line = [forest.node(name) for name in forest.path(key[0])]
+        most = {r: slices.allowed(x, self.settings) for r, x in self._line(key, line, wanted)}
+        held = line[0].book(key[1]).held
+        least = {r: amount * self.settings.least for r, amount in step.items()}
+        top = slices.reach(wanted, least, used=used, held=held, most=most)
+        if top is None:
+            return None
+        growth = {r: amount - held.get(r, 0) for r, amount in top.items()}
+        if room.obstacles(line[0], key[1], growth):
+            return None
+        ahead = {r: amount - used.get(r, 0) for r, amount in top.items()}
+        self._offers[key] = Offer(since=now, used=used, ahead=ahead)
+        return slices.greatest({r: a for r, a in account.slice.items() if r in used}, top)
+
+    def _may_offer(self, key: AccountKey, wanted: Mapping[str, int], now: float) -> bool:
+        """Whether new slices are handed out at this place now."""
+        if self._resting(key, now) or self._ledger.unmeasured.below(key, wanted.keys()):
+            return False
+        others, most = self._in_tree(key), self.settings.most
+        if len(others) < most or key in others:
+            return True
+        return sum(map(self._counts, others)) < most
+
+    def _counts(self, key: AccountKey) -> bool:
+        """Whether an account has a slice that stands idle, or that is on its way."""
+        account = self._ledger.account(*key)
+        return bool(self._reclaimable(key)) or (account is not None and not account.slice)
+
+    def _line(
+        self, key: AccountKey, nodes: Iterable[Node], resources: Iterable[str]
+    ) -> list[tuple[str, list[Level]]]:
+        """Return for each resource how these levels stand, nearest first."""
+        books, resources = [node.book(key[1]) for node in nodes], list(resources)
+
+        def charges() -> list[Amounts]:
+            return [{r: book.charge(r) for r in resources} for book in books]
+
+        solid, charged = self.without(key, charges), charges()
+        return [
+            (
+                r,
+                [
+                    Level(
+                        hard=book.hard.get(r),
+                        charge=have[r],
+                        solid=least[r],
+                        slack=have[r] - book.gross.get(r, 0),
+                    )
+                    for book, have, least in zip(books, charged, solid, strict=True)
+                ],
+            )
+            for r in resources
+        ]
