@@ -157,6 +157,8 @@ def _pod(settings: InstallSettings) -> dict[str, Any]:
             }
         ],
         "containers": [_container(settings)],
+        # OpenSSL takes a key from a file only, and nothing else here can be written to. No disk.
+        "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}],
     }
 
 
@@ -182,6 +184,7 @@ def _container(settings: InstallSettings) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         # It leads until no Service sends anybody here any more, and only then hands over.
         "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
         "startupProbe": _probe("/livez", period=1, failures=60),
