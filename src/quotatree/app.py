@@ -138,8 +138,8 @@ async def _lead(replica: _Replica, live: Live, controller: Controller) -> None:
 async def _win(replica: _Replica) -> int:
     """Return a new epoch, greater than any that a managed ResourceQuota carries.
 
-    A Lease that was deleted counts from the start again; so the quotas are looked at once more
-    when the lease is won, since winning may have taken hours.
+    One that came with the backup of another cluster may be greater than any resourceVersion here.
+    The quotas are looked at when the lease is won, since winning may have taken hours.
     """
     above, elector = 0, replica.elector
     while True:
