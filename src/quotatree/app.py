@@ -31,6 +31,8 @@ LOG: Final = logging.getLogger(__name__)
 CERTIFICATES_EVERY: Final = 5.0
 """Seconds between looks at the certificates; a webhook configuration that was re-applied without
 its CA bundle is mended within this time. Each costs two reads of small objects."""
+LABEL_WITHIN: Final = 2.0
+"""Seconds that a replica which stops spends on its label; nothing depends on it."""
 AGAIN_AFTER: Final = 2.0
 """Seconds before an election whose end the API server kept from us is tried again."""
 
@@ -140,8 +142,8 @@ async def _lead(replica: _Replica, live: Live, controller: Controller) -> None:
 async def _win(replica: _Replica) -> int:
     """Return a new epoch, greater than any that a managed ResourceQuota carries.
 
-    A Lease that was deleted counts from the start again; so the quotas are looked at once more
-    when the lease is won, since winning may have taken hours.
+    One that came with the backup of another cluster may be greater than any resourceVersion here.
+    The quotas are looked at when the lease is won, since winning may have taken hours.
     """
     above, elector = 0, replica.elector
     while True:
@@ -195,10 +197,11 @@ async def _tell_who_leads(replica: _Replica) -> None:
     if pod is None:
         return
     try:
-        await installation.label_leader(
-            replica.client, namespace=replica.settings.namespace, pod=pod, leads=leads
-        )
-    except ClusterError as error:
+        async with asyncio.timeout(LABEL_WITHIN):
+            await installation.label_leader(
+                replica.client, namespace=replica.settings.namespace, pod=pod, leads=leads
+            )
+    except (ClusterError, TimeoutError) as error:
         LOG.warning("the pod was not labelled", extra={"error": str(error)})
 
 

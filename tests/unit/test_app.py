@@ -54,7 +54,7 @@ AWAY = ClusterError("cannot be reached", status=0)
         ([AWAY, 0], 2, ["acquire above 0", "release", "acquire above 0"]),
         ([7, AWAY, 7], 9, ["acquire above 0", "release", "acquire above 7", "release"]),
     ],
-    ids=["at once", "the Lease was deleted", "the API server is away", "both"],
+    ids=["at once", "epochs of another cluster", "the API server is away", "both"],
 )
 async def test_a_leader_has_an_epoch_above_all_that_are_written(
     monkeypatch, answers, want_epoch, want_calls
@@ -86,3 +86,29 @@ async def test_an_error_of_the_work_is_not_taken_for_an_order_to_stop():
 
     with pytest.raises(ClusterError, match="cannot be reached"):
         await app._until_told(work())
+
+
+@pytest.mark.parametrize(
+    ("epoch", "leader", "want"),
+    [
+        (3, None, {"here": True, "leader": ""}),
+        (
+            None,
+            SimpleNamespace(address="https://b:9443"),
+            {"here": False, "leader": "https://b:9443"},
+        ),
+        (None, None, {"here": False, "leader": ""}),
+        (None, SimpleNamespace(address=""), {"here": False, "leader": ""}),
+    ],
+    ids=["we lead", "another leads", "nobody leads", "another leads, nobody knows where"],
+)
+def test_the_acceptor_is_told_whom_to_ask(epoch, leader, want):
+    told: list[dict[str, object]] = []
+    counter = SimpleNamespace(tell=lambda **what: told.append(what))
+    app._direct(
+        SimpleNamespace(
+            elector=SimpleNamespace(epoch=epoch, leader=leader),
+            front=SimpleNamespace(counter=counter),
+        )
+    )
+    assert told == [want]

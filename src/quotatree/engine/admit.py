@@ -5,10 +5,10 @@ The order of the questions is the argument:
 Nothing in a review changes what the ledger takes for committed: whoever reaches the server could
 forge one. Only our own watch does that.
 
-1. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
+1. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
+   refusal would cost the API server one of its four tries. Our fence overtakes bases like this.
+2. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
    an earlier leader may still be committed, since not every managed quota carries our epoch.
-2. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
-   refusal would cost the API server one of its four tries.
 3. A level above has workloads below it that are not counted yet in what grows: nobody knows its
    room, so it is to be asked for again.
 4. It fits every level with everything in flight counted: grant it, and count it from now on.
@@ -51,14 +51,14 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     """
     key = (review.old.namespace, review.old.scopes)
     account = ledger.account(*key)
+    if account is not None and account.resource_version > review.old.resource_version:
+        return Admit(reserved=False)
     fenced = review.old.epoch == ledger.epoch and ledger.fenced(*key)
     if account is None or ledger.uid_of(review.old.namespace) is None or not fenced:
         until = arrived + ledger.timing.fence
         if now < until:
             return Wait(until=until, limits=())
         return TryLater(reason="the present leader does not know and fence this tree yet")
-    if account.resource_version > review.old.resource_version:
-        return Admit(reserved=False)
     used = review.new.used.nanos()
     limits = ledger.obstacles(key, used)
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):

@@ -28,21 +28,27 @@ class Fence:
         self._by_tree: Counter[AccountKey] = Counter()
         self._shape = forest.shape
 
-    def note(self, key: AccountKey, *, fenced: bool) -> None:
-        """Take in whether a managed ResourceQuota carries the epoch."""
+    def note(self, key: AccountKey, *, fenced: bool) -> bool:
+        """Take in whether a managed ResourceQuota carries the epoch.
+
+        Returns whether it was the last of its tree that did not: there growth may be granted now.
+        """
         if fenced:
-            self.drop(key)
-        elif key not in self._open:
+            return self.drop(key) and self.stands(*key)
+        if key not in self._open:
             self._count_anew()
             self._open.add(key)
             self._by_tree[self._tree(key)] += 1
+        return False
 
-    def drop(self, key: AccountKey) -> None:
-        """Forget a managed ResourceQuota: it is gone, or fenced."""
-        if key in self._open:
-            self._count_anew()
-            self._open.discard(key)
-            self._by_tree[self._tree(key)] -= 1
+    def drop(self, key: AccountKey) -> bool:
+        """Forget a managed ResourceQuota that is gone, or fenced; returns whether it was open."""
+        if key not in self._open:
+            return False
+        self._count_anew()
+        self._open.discard(key)
+        self._by_tree[self._tree(key)] -= 1
+        return True
 
     def stands(self, name: Namespace, scopes: ScopeSet) -> bool:
         """Whether every managed ResourceQuota of the tree of `name` carries the epoch."""

@@ -38,7 +38,7 @@ class Ledger:
     """The accounts of the whole forest; one writer.
 
     `epoch` is the fence of this writer: it grants only on objects that carry it. `on_change` is
-    called with the namespace whenever something may have freed room.
+    called with the namespace whenever something may have freed room, or its tree stands fenced.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Ledger:
         account.uid = seen.uid
         account.resource_version = seen.resource_version
         account.epoch = seen.epoch
-        self._fence.note(key, fenced=seen.epoch == self.epoch)
+        stands = self._fence.note(key, fenced=seen.epoch == self.epoch)
         account.used = used
         account.slice = seen.slice.nanos()
         account.ready = seen.ready
@@ -184,6 +184,8 @@ class Ledger:
         self.unmeasured.note(key, account)
         self._happen(account, Happening.NEWER, above=seen.resource_version)
         self._post(key, account)
+        if stands:
+            self._on_change(seen.namespace)
         return True
 
     def quota_gone(self, name: Namespace, scopes: ScopeSet, *, counted: bool = True) -> None:

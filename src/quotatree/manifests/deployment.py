@@ -157,6 +157,8 @@ def _pod(settings: InstallSettings) -> dict[str, Any]:
             }
         ],
         "containers": [_container(settings)],
+        # OpenSSL takes a key from a file only, and nothing else here can be written to. No disk.
+        "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}],
     }
 
 
@@ -183,6 +185,7 @@ def _container(settings: InstallSettings) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
         # It leads until no Service sends anybody here any more, and only then hands over.
         "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
         "startupProbe": _probe("/livez", period=1, failures=60),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from quotatree.engine import admit
+from quotatree.engine.ledger import Ledger
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.review import UsageReview
@@ -130,6 +131,33 @@ def test_a_tree_that_is_not_fenced_as_a_whole_is_waited_for() -> None:
     assert isinstance(ask(world, "c", cpu="1"), Admit)
     world.see_managed(replace(unfenced, epoch=1, resource_version=1001))
     assert isinstance(ask(world, "a", cpu="1"), Admit)
+
+
+def test_a_write_that_our_fence_has_overtaken_passes_at_once_since_it_is_lost() -> None:
+    world = words.world("org: cpu 10 > a")
+    old = replace(world.managed[Namespace("a")]["quotatree"], epoch=0)
+    world.see_managed(replace(old, epoch=1, resource_version=1000))
+    new = replace(old, used=Resources.parse({"cpu": "3"}))
+    review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+    verdict = admit.decide(world.ledger, review, now=NOW, arrived=NOW)
+    assert verdict == Admit(reserved=False)
+    assert not world.ledger.unsettled
+
+
+def test_whoever_waits_is_told_when_the_whole_tree_is_fenced_and_not_before() -> None:
+    told: list[Namespace] = []
+    world = World(Ledger(epoch=1, on_change=told.append))
+    words.world("org: cpu 10 > a; org > b", into=world)
+    open_ones = [
+        replace(world.managed[Namespace(n)]["quotatree"], epoch=0, resource_version=1000)
+        for n in "ab"
+    ]
+    for seen in open_ones:
+        world.see_managed(seen)
+    told.clear()
+    for seen, want in zip(open_ones, ([], ["b"]), strict=True):
+        world.see_managed(replace(seen, epoch=1, resource_version=1001))
+        assert told == want
 
 
 def test_a_forged_review_neither_lowers_the_ledger_nor_takes_room_for_ever() -> None:

@@ -29,8 +29,8 @@ def test_the_last_one_closes_it_however_often_each_is_seen() -> None:
     fence = Fence(forest())
     for name in (TEAM, A, A, TEAM):
         fence.note((name, ()), fenced=False)
-    fence.note((A, ()), fenced=True)
-    fence.note((A, ()), fenced=True)
+    assert not fence.note((A, ()), fenced=True)
+    assert not fence.note((A, ()), fenced=True)
     assert not fence.stands(ORG, ())
     fence.drop((TEAM, ()))
     assert fence.stands(ORG, ())

@@ -218,6 +218,14 @@ def test_a_pod_knows_its_name_and_address_for_the_others_and_for_the_label() -> 
     assert given == options - {None} == {"POD_NAME", "POD_IP"}
 
 
+def test_a_pod_can_write_its_key_where_openssl_reads_it_and_nowhere_else() -> None:
+    pod = of_kind(INSIDE, "Deployment")[0]["spec"]["template"]["spec"]
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["volumeMounts"] == [{"name": volume["name"], "mountPath": "/tmp"}]
+    assert volume["emptyDir"]["medium"] == "Memory"
+
+
 def test_all_pods_but_one_survive_a_drain() -> None:
     (budget,) = of_kind(INSIDE, "PodDisruptionBudget")
     assert budget["spec"]["maxUnavailable"] == 1
