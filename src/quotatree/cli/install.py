@@ -24,7 +24,7 @@ TOKEN_SECONDS: Final = 365 * 24 * 3600
 READY_WITHIN: Final = 60.0
 
 
-def into_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
+def into_sandbox(state: SandboxState, progress: Progress, *, slices: bool = True) -> SandboxState:
     """Install quotatree into a sandbox, start it, and return when it decides.
 
     Raises:
@@ -32,10 +32,12 @@ def into_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
     """
     with progress.step("installing quotatree"):
         asyncio.run(_install(state))
-    return start_in_sandbox(state, progress)
+    return start_in_sandbox(state, progress, slices=slices)
 
 
-def start_in_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
+def start_in_sandbox(
+    state: SandboxState, progress: Progress, *, slices: bool = True
+) -> SandboxState:
     """Start the controller of an installed quotatree, and return when it decides.
 
     Raises:
@@ -51,6 +53,7 @@ def start_in_sandbox(state: SandboxState, progress: Progress) -> SandboxState:
         *("--webhook-url", state.webhook_url),
         *("--webhook-host", "127.0.0.1"),
         *("--webhook-port", str(state.ports.webhook)),
+        *([] if slices else ["--no-slices"]),
     ]
     with progress.step("starting quotatree"):
         started = sandbox.start_quotatree(state, command, {})
