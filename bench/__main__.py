@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -47,10 +48,22 @@ PIPE_WIDTH: Final = 140
     help="Measure one part. Default: all.",
 )
 @click.option(
+    "--slices",
+    is_flag=True,
+    help="Create pods within slices. Default: each growth asks the webhook.",
+)
+@click.option(
     "--name", default="bench", show_default=True, help="Sandbox; deleted before and after."
 )
 def main(
-    *, quick: bool, output: Path, strict: bool, pairs: int, only: str | None, name: str
+    *,
+    quick: bool,
+    output: Path,
+    strict: bool,
+    pairs: int,
+    only: str | None,
+    slices: bool,
+    name: str,
 ) -> None:
     """Measure what quotatree costs beside native ResourceQuota, and its engine by itself.
 
@@ -65,7 +78,9 @@ def main(
         engine = _engine(progress, quick=quick) if only in {None, "engine"} else []
         simulated = _simulate(progress, quick=quick) if only in {None, "simulate"} else []
         pairs_, controller, versions = (
-            _creation(progress, plan, name=name) if only in {None, "creation"} else ((), {}, {})
+            _creation(progress, plan, name=name, slices=slices)
+            if only in {None, "creation"}
+            else ((), {}, {})
         )
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
@@ -76,6 +91,7 @@ def main(
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": round(time.time() - began),
         "quick": quick,
+        "slices": slices,
         "load": {"before": load, "after": machine.load()},
         "plan": dataclasses.asdict(plan),
         "machine": machine.describe(),
@@ -112,9 +128,9 @@ def _simulate(progress: Progress, *, quick: bool) -> list[dict[str, Any]]:
 
 
 def _creation(
-    progress: Progress, plan: Plan, *, name: str
+    progress: Progress, plan: Plan, *, name: str, slices: bool
 ) -> tuple[Sequence[Pair], dict[str, int], dict[str, str]]:
-    with _sandbox(name, progress) as sandbox:
+    with _sandbox(name, progress, slices=slices) as sandbox:
         before = machine.resident(sandbox.pids["quotatree"])
         with progress.step("creating pods beside native quota", slow=True) as step:
             taken = asyncio.run(creation.measure(sandbox, plan, told=_told(progress, step.tick)))
@@ -138,14 +154,14 @@ def _told(progress: Progress, tick: Callable[[float | None], None]) -> Callable[
 
 
 @contextmanager
-def _sandbox(name: str, progress: Progress) -> Iterator[SandboxState]:
+def _sandbox(name: str, progress: Progress, *, slices: bool) -> Iterator[SandboxState]:
     """Give a fresh control plane with quotatree, and delete it at the end."""
     control_plane.down(name, purge=True, progress=progress)
     try:
         yield control_plane.up(
             control_plane.Settings(name=name),
             progress=progress,
-            install=install.into_sandbox,
+            install=functools.partial(install.into_sandbox, slices=slices),
         )
     finally:
         control_plane.down(name, purge=True, progress=progress)

@@ -25,7 +25,11 @@ READY_WITHIN: Final = 60.0
 
 
 def into_sandbox(
-    state: SandboxState, progress: Progress, *, replicas: int | None = None
+    state: SandboxState,
+    progress: Progress,
+    *,
+    replicas: int | None = None,
+    slices: bool = True,
 ) -> SandboxState:
     """Install quotatree into a sandbox, start it, and return when it decides.
 
@@ -34,11 +38,15 @@ def into_sandbox(
     """
     with progress.step("installing quotatree"):
         asyncio.run(_install(state))
-    return start_in_sandbox(state, progress, replicas=replicas)
+    return start_in_sandbox(state, progress, replicas=replicas, slices=slices)
 
 
 def start_in_sandbox(
-    state: SandboxState, progress: Progress, *, replicas: int | None = None
+    state: SandboxState,
+    progress: Progress,
+    *,
+    replicas: int | None = None,
+    slices: bool = True,
 ) -> SandboxState:
     """Start the controller of an installed quotatree, and return when it decides.
 
@@ -53,19 +61,21 @@ def start_in_sandbox(
     count = replicas or max(1, sum(it in state.processes for it in REPLICAS))
     state = sandbox.with_replicas(state, count)
     with progress.step("starting quotatree"):
-        started = sandbox.start_quotatree(state, commands(state, count), {})
+        started = sandbox.start_quotatree(state, commands(state, count, slices=slices), {})
         asyncio.run(_until_ready(started))
     return started
 
 
-def commands(state: SandboxState, count: int) -> dict[str, list[str]]:
+def commands(state: SandboxState, count: int, *, slices: bool = True) -> dict[str, list[str]]:
     """Return what is to run: one replica at the webhook's port, or several and the front there."""
     webhook, run = state.ports.webhook, (sys.executable, "-m")
+    more = () if slices else ("--no-slices",)
     if count == 1:
-        return {REPLICAS[0]: [*run, "quotatree", *_controller(state, REPLICAS[0], webhook)]}
+        only = _controller(state, REPLICAS[0], webhook)
+        return {REPLICAS[0]: [*run, "quotatree", *only, *more]}
     ports = state.ports.replicas[:count]
     found = {
-        name: [*run, "quotatree", *_controller(state, name, port)]
+        name: [*run, "quotatree", *_controller(state, name, port), *more]
         for name, port in zip(REPLICAS, ports, strict=False)
     }
     listen = ("quotatree.sandbox.front", "--listen", str(webhook))

@@ -220,8 +220,11 @@ class Lessor:
         for r, levels in self._line(root, nodes, sorted(limited)):
             for node, level in zip(nodes, levels, strict=True):
                 left = level.excess(self.settings)
-                for key in (key for key in holders if left > 0 and node.name in lines[key]):
-                    if found := self._reclaimable(key).get(r, 0):
+                for key in holders:
+                    if left <= 0:
+                        break
+                    found = self._reclaimable(key).get(r, 0) if node.name in lines[key] else 0
+                    if found:
                         self._revoking.setdefault(key, False)
                         left -= found
 
@@ -253,8 +256,8 @@ class Lessor:
         self._fresh.discard(key)
         self._undo[key] = (asked, self._offers.get(key))
         account = self._ledger.account(*key)
-        if account is None:
-            return None
+        if account is None or not account.quota:
+            return None  # gone, or only remembered of a Namespace that terminates
         if not self._ledger.fenced(*key):
             self.lost(key)  # until all of the tree is, this object included
             return None

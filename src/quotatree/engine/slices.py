@@ -116,10 +116,11 @@ class Level:
 
     def excess(self, settings: SliceSettings) -> int:
         """Return how much of what stands idle has to go, so that offers are possible again."""
-        free = max(0, self.hard - self.solid) if self.hard is not None else self.charge
-        if self.hard is None or self.idle * settings.share <= _KEPT * free:
+        if self.hard is None:
             return 0
-        return self.idle - free // settings.share
+        free = max(0, self.hard - self.solid)
+        kept = self.idle * settings.share <= _KEPT * free
+        return 0 if kept else self.idle - free // settings.share
 
 
 def allowed(line: Sequence[Level], settings: SliceSettings) -> int | None:

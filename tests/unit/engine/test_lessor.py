@@ -189,6 +189,13 @@ def test_growth_inside_a_shared_guarantee_is_not_kept_from_a_sibling_by_a_slice(
     assert isinstance(tree.ask("b", cpu="4"), Admit)
 
 
+def test_what_is_only_remembered_gets_no_slice() -> None:
+    tree = Tree("org: cpu 10 > b; org > a: keeps cpu 4")
+    tree.world.ledger.forget_namespace(Namespace("a"))
+    tree.world.ledger.recall(Namespace("a"), UNSCOPED, {"cpu": 10**9})
+    assert tree.write() == {}
+
+
 # -- taking back ------------------------------------------------------------------------------
 
 
