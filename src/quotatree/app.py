@@ -95,6 +95,7 @@ async def _term(client: Client, settings: Settings, certificates: tls.Certificat
         apply=controller.apply,
         lookout=functools.partial(lookout.admission_sees, client),
         listener=controller.recorder,
+        replan=controller.queue.add,
     )
     where = settings.webhook
     runner, port = await server.serve(

@@ -346,11 +346,17 @@ async def test_other_quotas_never_call_us(people: People) -> None:
 async def test_the_controllers_rights_reach_and_end_where_they_should(people: People) -> None:
     controller = people.person(CONTROLLER)
     home = SETTINGS.namespace
-    for kind in (NAMESPACES, QUOTAS, TREE_QUOTAS):
+    counted = (paths.PODS, paths.CLAIMS, paths.SERVICES)
+    for kind in (NAMESPACES, QUOTAS, TREE_QUOTAS, *counted):
         await controller.list_all(kind)
     await controller.get(paths.VALIDATING_WEBHOOKS, webhook.WEBHOOK_CONFIGURATION)
+    await controller.get(paths.MUTATING_WEBHOOKS, webhook.WEBHOOK_CONFIGURATION)
     await controller.get(paths.CRDS, crd.CRD_NAME)
     lease = {"metadata": {"name": "quotatree", "namespace": home}, "spec": {}}
     await controller.request("POST", paths.LEASES.path(home), body=lease, params=DRY_RUN)
-    for kind, where in ((paths.SECRETS, home), (paths.PODS, ROOT), (paths.LEASES, "kube-system")):
+    for kind, where in (
+        (paths.SECRETS, home),
+        (paths.CONFIG_MAPS, ROOT),
+        (paths.LEASES, "kube-system"),
+    ):
         assert "cannot list" in await refused(controller.list_all(kind, namespace=where))

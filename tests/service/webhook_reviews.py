@@ -18,6 +18,7 @@ from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.verdict import Limit
 from quotatree.testing import words
+from quotatree.units.resources import Resources
 from quotatree.webhook import server
 from quotatree.webhook.desk import Desk
 
@@ -70,12 +71,17 @@ class FakeApply:
 
 @dataclass
 class Heard:
-    """Who was refused by what."""
+    """Who was refused by what, whose recount was put right, whose plan was asked for."""
 
     refusals: list[tuple[Namespace, tuple[Limit, ...]]] = field(default_factory=list)
+    corrections: list[tuple[Namespace, Resources, Resources]] = field(default_factory=list)
+    replanned: list[Namespace] = field(default_factory=list)
 
     def refused(self, namespace: Namespace, limits: tuple[Limit, ...]) -> None:
         self.refusals.append((namespace, limits))
+
+    def corrected(self, quota: ManagedQuota, used: Resources, said: Resources) -> None:
+        self.corrections.append((quota.namespace, used, said))
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,9 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     words.world(text, into=live.world)
     live.loaded = loaded
     apply, heard = FakeApply(live), Heard()
-    desk = Desk(live=live, apply=apply, lookout=apply.lookout, listener=heard)
+    desk = Desk(
+        live=live, apply=apply, lookout=apply.lookout, listener=heard, replan=heard.replanned.extend
+    )
     async with test_utils.TestClient(test_utils.TestServer(server.application(desk))) as client:
         yield Office(live, apply, heard, client)
 

@@ -22,6 +22,8 @@ TYPE: Final = "pulumi-quotatree:index:QuotaTreeInstallation"
 
 Manifest = Mapping[str, Any]
 
+# The controller writes its certificates into them.
+_CALLERS: Final = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
 PHASES: Final = (
     frozenset({"Namespace", "CustomResourceDefinition"}),
     frozenset(
@@ -38,11 +40,11 @@ PHASES: Final = (
         }
     ),
     frozenset({"Service", "Deployment", "PodDisruptionBudget"}),
-    frozenset({"ValidatingWebhookConfiguration"}),
+    _CALLERS,
 )
 """Kinds by the order in which they come: what guards a thing stands before it.
 
-Deletion goes back the same way, so the webhook is gone before those who answer for it.
+Deletion goes back the same way, so the webhooks are gone before those who answer for it.
 """
 
 WEBHOOK: Final = (
@@ -194,7 +196,7 @@ def _manifests(given: Mapping[str, Any], *, title: str) -> list[Manifest]:
 
 def _awaited(manifest: Manifest, settings: InstallSettings) -> Manifest:
     """Return the object with what makes it ready, where Pulumi's own idea of that is another."""
-    if manifest["kind"] == "ValidatingWebhookConfiguration" and not settings.ca_bundle:
+    if manifest["kind"] in _CALLERS and not settings.ca_bundle:
         wait = _CALLED
     elif manifest["kind"] == "Deployment" and settings.replicas > 1:
         wait = _LED

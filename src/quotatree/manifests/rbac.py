@@ -22,6 +22,7 @@ MANAGE_ROLE: Final = "quotatree-manage"
 _COMPONENT: Final = "rbac"
 _RBAC: Final = "rbac.authorization.k8s.io"
 _READ: Final = ("get", "list", "watch")
+_WATCH: Final = ("list", "watch")
 
 
 def controller_rights(settings: InstallSettings) -> list[objects.Manifest]:
@@ -103,10 +104,12 @@ def _cluster_rules(settings: InstallSettings) -> list[dict[str, Any]]:
         _rule([names.GROUP], ["treequotas"], verbs=_READ),
         _rule([names.GROUP], ["treequotas/status"], verbs=("patch",)),
         _rule(["", "events.k8s.io"], ["events"], verbs=("create", "patch")),
-        # The CA bundle of the webhook, and the kinds that the birth gate covers.
+        # The objects themselves: what they cost, beside what the counters say.
+        _rule([""], ["pods", "persistentvolumeclaims", "services"], verbs=_WATCH),
+        # The CA bundle of the webhooks, and the kinds that the birth gate covers.
         _rule(
             admission,
-            ["validatingwebhookconfigurations"],
+            ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
             verbs=("get", "patch"),
             only=(webhook.WEBHOOK_CONFIGURATION,),
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quotatree.model.names import Namespace, ResourceName
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,8 @@ class Wait:
 class Tighten:
     """Lower `status.hard` to `hard`, see it arrive, then refuse: the API server judges one by one.
 
-    The write carries `resource_version`; the ledger already holds the room for the retry.
+    `used` puts a usage right that is too high, in the same write. It carries `resource_version`;
+    the ledger already holds the room for the retry.
     """
 
     namespace: Namespace
@@ -55,6 +56,7 @@ class Tighten:
     resource_version: int
     hard: Resources
     limits: tuple[Limit, ...]
+    used: Resources = EMPTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

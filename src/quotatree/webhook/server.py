@@ -26,6 +26,7 @@ def application(desk: Desk) -> web.Application:
     """Return the server's paths."""
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_post("/admit/usage", _reviews(desk.usage))
+    app.router.add_post("/correct/usage", _reviews(desk.recount))
     app.router.add_post("/validate/namespace", _reviews(desk.namespace))
     app.router.add_post("/validate/treequota", _reviews(desk.quota))
     app.router.add_get("/livez", _alive)
