@@ -7,8 +7,8 @@ forge one. Only our own watch does that.
 
 1. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
    an earlier leader may still be committed, since not every managed quota carries our epoch.
-2. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
-   refusal would cost the API server one of its four tries.
+2. Already lost: the base is older than what is committed. Let it pass, since it fails by itself;
+   but not before quota admission sees what it lost to, or its other tries are lost in the same way.
 3. A level above has workloads below it that are not counted yet in what grows: nobody knows its
    room, so it is to be asked for again.
 4. It fits every level with everything in flight counted: grant it, and count it from now on.
@@ -55,7 +55,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
             return Wait(until=until, limits=())
         return TryLater(reason="the present leader does not know and fence this tree yet")
     if account.resource_version > review.old.resource_version:
-        return Admit(reserved=False)
+        return Admit(reserved=False, behind=account.resource_version)
     used = ledger.truth.reached(account, review)
     limits = ledger.obstacles(key, used)
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):

@@ -30,9 +30,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
-    """Let it pass. `reserved` is False for a write that is already lost and for a dry run."""
+    """Let it pass. `reserved` is False for a write that is already lost and for a dry run.
+
+    A lost one fails by itself; `behind` is the resourceVersion that whoever wrote it has not seen.
+    """
 
     reserved: bool
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

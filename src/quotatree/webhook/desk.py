@@ -33,6 +33,8 @@ from quotatree.units.resources import Resources
 
 REVIEW: Final = 0.85
 """Seconds from its arrival in which a review is answered: the API server gives it one second."""
+CATCH_UP: Final = 0.3
+"""Seconds that a write which is lost already is kept waiting for quota admission to see why."""
 LOOK_AGAIN: Final = 0.005
 """Seconds between two looks at what quota admission sees."""
 LAG: Final = 0.1
@@ -80,6 +82,10 @@ class Desk:
             return await self._tighten(asked, verdict, until=arrived + REVIEW)
         if isinstance(verdict, Deny):
             self.listener.refused(asked.old.namespace, verdict.limits)
+        if isinstance(verdict, Admit) and verdict.behind and not asked.dry_run:
+            await self._until_admission_sees(
+                asked.old, version=verdict.behind, until=arrived + CATCH_UP
+            )
         return answer(asked.uid, asked.old.namespace, verdict)
 
     async def recount(self, request: Mapping[str, Any]) -> bytes:

@@ -116,7 +116,7 @@ def test_a_write_that_is_already_lost_passes_and_counts_nothing() -> None:
     new = replace(old, used=Resources.parse({"cpu": "99"}))
     review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
     verdict = admit.decide(world.ledger, review, now=NOW, arrived=NOW)
-    assert verdict == Admit(reserved=False)
+    assert verdict == Admit(reserved=False, behind=1000)
     assert not world.ledger.unsettled
 
 
