@@ -117,6 +117,7 @@ async def _term(replica: _Replica) -> None:
         apply=controller.apply,
         lookout=functools.partial(lookout.admission_sees, replica.client),
         listener=controller.recorder,
+        replan=controller.queue.add,
     )
     try:
         await _lead(replica, live, controller)

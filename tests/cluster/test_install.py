@@ -117,6 +117,7 @@ KINDS = {
     "ClusterRoleBinding",
     "Role",
     "RoleBinding",
+    "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",

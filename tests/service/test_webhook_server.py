@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -295,6 +296,21 @@ async def test_the_refusal_waits_until_quota_admission_sees_the_tightening():
         assert not asking.done()
         desk.apply.seen_by_admission = True
         assert not (await asking)["allowed"]
+
+
+async def test_a_write_that_is_lost_already_passes_when_quota_admission_sees_what_it_lost_to():
+    async with office(ORG) as desk:
+        stale = growth(desk.managed("a"), pods="5")
+        newer = replace(desk.managed("a"), resource_version=10**6)
+        desk.live.world.see_managed(newer)
+        before = desk.ledger()
+        desk.apply.seen_by_admission = False
+        asking = asyncio.ensure_future(desk.ask(USAGE, stale))
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        desk.apply.seen_by_admission = True
+        assert (await asking)["allowed"]
+        assert desk.ledger() == before
 
 
 @pytest.mark.parametrize("status", [409, 404, 0])

@@ -21,6 +21,7 @@ from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.verdict import Limit
 from quotatree.testing import words
+from quotatree.units.resources import Resources
 from quotatree.webhook import server
 from quotatree.webhook.acceptor import Acceptor
 from quotatree.webhook.answers import Answering, Answers, Counter
@@ -75,12 +76,17 @@ class FakeApply:
 
 @dataclass
 class Heard:
-    """Who was refused by what."""
+    """Who was refused by what, whose recount was put right, whose plan was asked for."""
 
     refusals: list[tuple[Namespace, tuple[Limit, ...]]] = field(default_factory=list)
+    corrections: list[tuple[Namespace, Resources, Resources]] = field(default_factory=list)
+    replanned: list[Namespace] = field(default_factory=list)
 
     def refused(self, namespace: Namespace, limits: tuple[Limit, ...]) -> None:
         self.refusals.append((namespace, limits))
+
+    def corrected(self, quota: ManagedQuota, used: Resources, said: Resources) -> None:
+        self.corrections.append((quota.namespace, used, said))
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,9 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     words.world(text, into=live.world)
     live.loaded = loaded
     apply, heard = FakeApply(live), Heard()
-    desk = Desk(live=live, apply=apply, lookout=apply.lookout, listener=heard)
+    desk = Desk(
+        live=live, apply=apply, lookout=apply.lookout, listener=heard, replan=heard.replanned.extend
+    )
     answers = Answers()
     answers.desk = desk
     async with aiohttp.ClientSession() as session, replica(session, answers) as ours:

@@ -22,6 +22,8 @@ TYPE: Final = "pulumi-quotatree:index:QuotaTreeInstallation"
 
 Manifest = Mapping[str, Any]
 
+# The controller writes its certificates into them.
+_CALLERS: Final = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
 PHASES: Final = (
     frozenset({"Namespace", "CustomResourceDefinition"}),
     frozenset(
@@ -38,11 +40,11 @@ PHASES: Final = (
         }
     ),
     frozenset({"Service", "Deployment", "PodDisruptionBudget"}),
-    frozenset({"ValidatingWebhookConfiguration"}),
+    _CALLERS,
 )
 """Kinds by the order in which they come: what guards a thing stands before it.
 
-Deletion goes back the same way, so the webhook is gone before those who answer for it.
+Deletion goes back the same way, so the webhooks are gone before those who answer for it.
 """
 
 WEBHOOK: Final = (
@@ -191,7 +193,7 @@ def _manifests(given: Mapping[str, Any], *, title: str) -> list[Manifest]:
 
 def _awaited(manifest: Manifest, settings: InstallSettings) -> Manifest:
     """Return the object with what makes it ready, where Pulumi's own idea of that is another."""
-    if manifest["kind"] != "ValidatingWebhookConfiguration" or settings.ca_bundle:
+    if manifest["kind"] not in _CALLERS or settings.ca_bundle:
         return manifest
     metadata = manifest["metadata"]
     annotations = {**metadata.get("annotations", {}), kubernetes.WAIT_FOR: _CALLED}

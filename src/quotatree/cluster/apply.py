@@ -163,6 +163,8 @@ async def patch_managed(
         metadata["labels"] = _labels(what.failure_policy)
     if what.hard is not None:
         body[part] = {"hard": _hard(what.hard, what.dropped)}
+    if isinstance(what, effect.PatchManagedStatus) and what.used:
+        body.setdefault(part, {})["used"] = what.used.to_strings()
     return await client.patch(
         paths.RESOURCE_QUOTAS,
         what.quota,

@@ -163,11 +163,13 @@ class Client:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
-    ) -> tuple[list[dict[str, Any]], int]:
+        each: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> tuple[list[Any], int]:
         """Return all objects of a kind and the resourceVersion at which they stood.
 
         The read is consistent (it sees every write that was answered before it began) and in
-        pages. A snapshot that expires between two pages makes it begin again.
+        pages. A snapshot that expires between two pages makes it begin again. `each` is what to
+        keep of an object, so that no more than a page of them is in memory at once.
 
         Raises:
             ClusterError: as `request`.
@@ -177,21 +179,27 @@ class Client:
         path = kind.path(namespace)
         for _ in range(LIST_RESTARTS):
             try:
-                return await self._pages(path, params | {"limit": str(PAGE)})
+                return await self._pages(path, params | {"limit": str(PAGE)}, each)
             except ClusterError as error:
                 if error.status != 410:
                     raise
-        return await self._pages(path, params)
+        return await self._pages(path, params, each)
 
-    async def _pages(self, path: str, params: dict[str, str]) -> tuple[list[dict[str, Any]], int]:
-        items: list[dict[str, Any]] = []
+    async def _pages(
+        self,
+        path: str,
+        params: dict[str, str],
+        each: Callable[[dict[str, Any]], Any] | None,
+    ) -> tuple[list[Any], int]:
+        items: list[Any] = []
         token = ""
         while True:
             page = await self.request(
                 "GET", path, params=params | ({"continue": token} if token else {}), timeout=60.0
             )
             metadata = page.get("metadata") or {}
-            items += page.get("items") or ()
+            found = page.get("items") or ()
+            items += found if each is None else map(each, found)
             token = metadata.get("continue") or ""
             if not token:
                 return items, resource_version(page)

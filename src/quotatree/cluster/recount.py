@@ -61,7 +61,7 @@ class Wanted:
     @property
     def extended(self) -> bool:
         """Whether claims are to be counted as the extended resources that their classes offer."""
-        return self.resource == charges.DEVICE_CLAIMS and any(
+        return self.resource == resource_names.DEVICE_CLAIMS and any(
             resource_names.is_extended(name) for names in self.names.values() for name in names
         )
 
@@ -85,7 +85,7 @@ def wanted(unmeasured: Unmeasured) -> tuple[Wanted, ...]:
     found: dict[str, dict[AccountKey, tuple[ResourceName, ...]]] = {}
     for key, names in unmeasured.items():
         for name in names:
-            for resource in filter(_built_in, charges.resources_of(name)):
+            for resource in filter(_built_in, resource_names.sources(name)):
                 here = found.setdefault(resource, {})
                 here[key] = (*here.get(key, ()), name)
     return tuple(Wanted(resource=r, names=names) for r, names in sorted(found.items()))

@@ -48,10 +48,10 @@ class Listed:
     """All objects as they stood at `resource_version`; what is not among them does not exist.
 
     The first value, and again whenever the history was lost. Items carry no apiVersion and kind
-    where the kind is built in.
+    where the kind is built in; they are what the reflector's `each` made of them.
     """
 
-    items: tuple[dict[str, Any], ...]
+    items: tuple[Any, ...]
     resource_version: int
 
 
@@ -88,7 +88,8 @@ class _StreamError(ClusterError):
 class Reflector:
     """The changes of one kind of object in one namespace or all.
 
-    `sleep` is used between attempts only; `chance` gives a number in [0, 1).
+    `each` is what a list is to keep of an object, all of it by default. `sleep` is used between
+    attempts only; `chance` gives a number in [0, 1).
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Reflector:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        each: Callable[[dict[str, Any]], Any] | None = None,
         silence: float = SILENCE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,  # noqa: S311 - spreads, guards nothing
@@ -108,6 +110,7 @@ class Reflector:
         self._namespace = namespace
         self._label_selector = label_selector
         self._field_selector = field_selector
+        self._each = each
         self._silence = silence
         self._sleep = sleep
         self._chance = chance
@@ -176,6 +179,7 @@ class Reflector:
             namespace=self._namespace,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
+            each=self._each,
         )
         self._seen = version
         return Listed(items=tuple(items), resource_version=version)

@@ -18,19 +18,16 @@ from quotatree.codec.kinds import KNOWN, Plurals
 from quotatree.model.charge import Charge
 from quotatree.units.quantity import NANO
 from quotatree.units.resource_names import (
-    COUNT,
+    DEVICE_CLAIMS,
     DEVICE_CLASS,
     IMPLICIT_DEVICE_CLASS,
     REQUESTS,
     STORAGE_CLASS,
-    counted_kind,
-    is_extended,
 )
 from quotatree.units.resources import Resources
 
 CLAIMS: Final = "persistentvolumeclaims"
 SERVICES: Final = "services"
-DEVICE_CLAIMS: Final = "resourceclaims.resource.k8s.io"
 
 _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
 _MOST_DEVICES: Final = 32  # AllocationResultsMaxSize: "all" is charged as the most there can be
@@ -76,22 +73,6 @@ def of_resource(
     if resource == CLAIMS:
         valued = {"VolumeAttributesClass": _attributes_classes(obj)}
     return Charge(resource=resource, amounts=Resources.from_nano(amounts), valued=valued)
-
-
-def resources_of(name: str) -> tuple[str, ...]:
-    """Return whose objects are counted under a quota's name (`<plural>[.<group>]`), none if nobody.
-
-    An extended resource is asked for by pods, and by the claims of a device class that stands for
-    it.
-    """
-    kind = counted_kind(name)
-    if kind is None:
-        return ()
-    if kind == "resourceclaims":
-        return (DEVICE_CLAIMS,)
-    if kind == pods.RESOURCE and is_extended(name):
-        return (pods.RESOURCE, DEVICE_CLAIMS)
-    return (kind.removeprefix(COUNT),)
 
 
 def _claim(obj: Mapping[str, Any], defaults: Defaults) -> Amounts:

@@ -14,6 +14,7 @@ from quotatree.model.charge import Charge
 from quotatree.model.problem import Problem
 from quotatree.model.workload import Part
 from quotatree.units.quantity import NANO
+from quotatree.units.resource_names import DEVICE_CLAIMS
 from quotatree.units.resources import Resources
 
 _MAX_COUNT: Final = 2**31 - 1
@@ -139,7 +140,7 @@ def _device_claims(
             unknown.append(f"ResourceClaimTemplate {name} is not here: its devices are not counted")
             continue
         body = {"spec": fields.mapping(fields.mapping(template, "spec"), "spec")}
-        cost = charges.of_resource(charges.DEVICE_CLAIMS, body, defaults=context.defaults)
+        cost = charges.of_resource(DEVICE_CLAIMS, body, defaults=context.defaults)
         title = f"{role} device claim {name}".strip()
         parts.append(Part(role=title, charge=cost, count=number, total=number))
     return Expansion(parts=tuple(parts), unknown=tuple(unknown))

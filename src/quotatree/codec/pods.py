@@ -23,7 +23,7 @@ Pod-level amounts are those of the spec: `PodUsageFunc` does not look at their r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -95,15 +95,27 @@ def ended(obj: Mapping[str, Any], now: datetime | None) -> bool:
     """Whether a pod is charged no more: it has ended, or should have been gone by now."""
     if fields.text(fields.mapping(obj, "status"), "phase") in _ENDED:
         return True
+    last = last_charged(obj)
+    return now is not None and last is not None and now > last
+
+
+def last_charged(obj: Mapping[str, Any]) -> datetime | None:
+    """Return until when a pod that is being deleted is charged in full, None for any other."""
     metadata = fields.mapping(obj, "metadata")
     grace = fields.whole(metadata.get("deletionGracePeriodSeconds"))
-    if now is None or grace is None:
-        return False
+    if grace is None:
+        return None
     try:
         deleted = datetime.fromisoformat(fields.text(metadata, "deletionTimestamp"))
-    except ValueError:
-        return False
-    return deleted.tzinfo is not None and now > deleted + timedelta(seconds=grace)
+        last = deleted + timedelta(seconds=grace)
+    except (ValueError, OverflowError):
+        return None
+    return last if last.tzinfo is not None else None
+
+
+def when_ended(running: Charge) -> Charge:
+    """Return what is charged of a pod that has ended or should be gone: that it is there."""
+    return replace(running, amounts=running.amounts.mask([f"{COUNT}{RESOURCE}"]), unspecified={})
 
 
 # -- reading --------------------------------------------------------------------------------

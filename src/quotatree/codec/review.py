@@ -6,6 +6,7 @@ with 400 and lives on. Nothing here decides; an answer is built from what the en
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -137,6 +138,27 @@ def allow(uid: Uid, warnings: Sequence[str] = ()) -> bytes:
     if warnings:
         response["warnings"] = list(warnings)
     return _answer(response)
+
+
+def amend(uid: Uid, *, used: Resources, hard: Resources) -> bytes:
+    """Return the answer that lets a status write pass with these amounts put in place of its own.
+
+    Each is one that the status has already.
+    """
+    patch = [
+        {"op": "replace", "path": f"/status/{part}/{_pointer(name)}", "value": text}
+        for part, amounts in (("used", used), ("hard", hard))
+        for name, text in amounts.to_strings().items()
+    ]
+    if not patch:
+        return allow(uid)
+    encoded = base64.b64encode(orjson.dumps(patch)).decode()
+    return _answer({"uid": uid, "allowed": True, "patchType": "JSONPatch", "patch": encoded})
+
+
+def _pointer(name: str) -> str:
+    """Return a name as a part of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def refuse(uid: Uid, message: str, *, code: int = FORBIDDEN, reason: str = "Forbidden") -> bytes:

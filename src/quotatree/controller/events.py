@@ -15,6 +15,7 @@ from quotatree.model.observed import ManagedQuota
 from quotatree.model.quota import Condition, Quota, QuotaStatus
 from quotatree.model.sight import Sight
 from quotatree.model.verdict import Limit
+from quotatree.units.resources import Resources
 
 MOST_WAITING: Final = 1000
 """Events kept for writing; beyond it the newest are dropped, since each repeats itself."""
@@ -52,6 +53,28 @@ class Recorder:
                 words = "; ".join(f"{level}: {','.join(r)}" for level, r in sorted(levels.items()))
                 message = f"enforced, growth would have been refused by {words}"
                 self._note(_on_managed(managed, "WouldExceedTreeQuota", message))
+
+    def corrected(self, quota: ManagedQuota, used: Resources, said: Resources) -> None:
+        """Note that a recount said less than there is, and was put right."""
+        self._counter_was_wrong(quota, f"a recount said {said}, and there is {used}")
+
+    def lapsed(self, quota: ManagedQuota) -> None:
+        """Note that something was charged for which no object ever came."""
+        self._counter_was_wrong(quota, "it counted objects that were never created")
+
+    def _counter_was_wrong(self, quota: ManagedQuota, message: str) -> None:
+        self._note(
+            Emit(
+                namespace=quota.namespace,
+                kind="ResourceQuota",
+                api_version="v1",
+                name=quota.name,
+                uid=quota.uid,
+                warning=False,
+                reason="UsageCorrected",
+                message=message,
+            )
+        )
 
     def conditions(self, quota: Quota, status: QuotaStatus) -> None:
         """Note the conditions of a TreeQuota that changed."""

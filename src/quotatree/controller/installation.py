@@ -62,19 +62,19 @@ async def publish_bundle(client: Client, bundle: bytes) -> None:
     """Make the API server trust the webhook's certificates; a public authority needs no bundle."""
     if not bundle:
         return
-    found = await client.find(paths.VALIDATING_WEBHOOKS, WEBHOOK_CONFIGURATION)
-    if found is None:
-        return
-    patch = bundle_patch(found, bundle)
-    if patch:
+    for kind in (paths.VALIDATING_WEBHOOKS, paths.MUTATING_WEBHOOKS):
+        await _publish(client, kind, bundle)
+
+
+async def _publish(client: Client, kind: paths.Kind, bundle: bytes) -> None:
+    found = await client.find(kind, WEBHOOK_CONFIGURATION)
+    patch = [] if found is None else bundle_patch(found, bundle)
+    if found is not None and patch:
         test = {
             "op": "test",
             "path": "/metadata/resourceVersion",
             "value": found["metadata"]["resourceVersion"],
         }
         await client.patch(
-            paths.VALIDATING_WEBHOOKS,
-            WEBHOOK_CONFIGURATION,
-            body=[test, *patch],
-            content_type=JSON_PATCH,
+            kind, WEBHOOK_CONFIGURATION, body=[test, *patch], content_type=JSON_PATCH
         )

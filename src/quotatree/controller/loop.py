@@ -19,6 +19,7 @@ from quotatree.controller.due import Due
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
+from quotatree.controller.objects import Objects
 from quotatree.controller.observer import Observer
 from quotatree.controller.queue import Queue
 from quotatree.controller.slicer import Slicer
@@ -60,6 +61,7 @@ class Controller:
         self.intake = Intake(live)
         self.queue = Queue(live.clock)
         self.recorder = Recorder(live.world, repeat_after=settings.event_every)
+        self._objects = Objects(client, live, self.recorder, wall=wall)
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
         self._due = Due(live.world.ledger.forest)
         self._toucher = Toucher(live, self._lose_quietly)
@@ -76,6 +78,7 @@ class Controller:
             paths.TREE_QUOTAS: self.intake.quotas,
         }
         async with asyncio.TaskGroup() as group:
+            self._objects.begin(group)
             for kind, handler in handlers.items():
                 group.create_task(self._follow(kind, handler), name=f"watch {kind.plural}")
             for number in range(self._settings.workers):
@@ -92,6 +95,8 @@ class Controller:
     async def _follow(self, kind: paths.Kind, handler: Callable[[Change], Dirty]) -> None:
         async for change in Reflector(self._client, kind).changes():
             dirty = handler(change)
+            if kind is paths.TREE_QUOTAS:
+                self._objects.follow()
             if isinstance(change, Listed) and kind in self._unlisted:
                 self._unlisted.discard(kind)
                 await self._load_perhaps()
@@ -122,6 +127,7 @@ class Controller:
             return
         if self.intake.remembered():
             self.intake.recall(kind_since=await self._kind_since())
+            self._objects.follow()
         self._live.loaded = True
         gc.unfreeze()  # what an earlier term knew goes
         gc.collect()
@@ -215,6 +221,7 @@ class Controller:
         live, now = self._live, self._live.clock()
         if not live.loaded:
             return
+        self.queue.add(self._objects.pass_time(errands, now))
         self._toucher.send(errands, now)
         self._slicer.send(errands, now)
         self.queue.add(live.world.ledger.loosen(now))
@@ -267,6 +274,7 @@ class Controller:
     async def _report(self) -> None:
         if not self._live.loaded:
             return
+        self._objects.report()
         await self._keep_gate()
         settle_doubts(self._live.world)
         for name in self._due.take(self._settings.status_most):

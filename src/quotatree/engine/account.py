@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from quotatree.engine.claims import Claim
 from quotatree.engine.forest import NOTHING, Amounts
 from quotatree.engine.reservation import Reservation, State, Tightening, Timing
 from quotatree.model.names import Namespace, Uid
@@ -21,13 +22,17 @@ class Account:
     """One managed ResourceQuota as the ledger knows it."""
 
     __slots__ = (
+        "claims",
         "epoch",
+        "floor",
         "granted_at",
+        "lapsed",
         "pressed_at",
         "quota",
         "ready",
         "reservations",
         "resource_version",
+        "seen",
         "slice",
         "spared",
         "tight",
@@ -50,11 +55,17 @@ class Account:
         self.pressed_at = 0.0
         self.spared = 0
         self.tightening: Tightening | None = None
+        # Kept by `engine.truth`: its objects, the claims beside them, and what both come to.
+        self.seen: Mapping[str, int] = NOTHING
+        self.claims: list[Claim] = []
+        self.floor: Mapping[str, int] = NOTHING
+        self.lapsed = 0
 
     def settled(self) -> Amounts:
         """Return what the namespace holds by committed facts alone."""
         held = dict(self.used)
         _raise_to(held, self.slice)
+        _raise_to(held, self.floor)
         return held
 
     def solid(self) -> Amounts:

@@ -7,6 +7,7 @@ forge one. Only our own watch does that.
 
 1. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
    refusal would cost the API server one of its four tries. Our fence overtakes bases like this.
+   Not before quota admission sees what it lost to, or its other tries are lost in the same way.
 2. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
    an earlier leader may still be committed, since not every managed quota carries our epoch.
 3. A level above has workloads below it that are not counted yet in what grows: nobody knows its
@@ -14,8 +15,9 @@ forge one. Only our own watch does that.
 4. It fits every level with everything in flight counted: grant it, and count it from now on.
 5. It would fit, or some of a batch might, if slices of others did not stand idle: have them taken
    back, and wait for that. It is never refused for their sake.
-6. It would fit if what is in flight lost: wait a moment for that to show. A batch may wait twice,
-   since the API server tries four times and a tightening needs two of them.
+6. It would fit if what is in flight lost, or if others below the limit were not charged for objects
+   that are gone: wait a moment for that to show. A batch may wait twice, since the API server tries
+   four times and a tightening needs two of them.
 7. It does not fit. One request alone is refused with our own words. A batch is tightened: native
    admission refuses or admits a whole batch, so it is made to judge the requests one by one
    against the room that there is.
@@ -52,25 +54,27 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     key = (review.old.namespace, review.old.scopes)
     account = ledger.account(*key)
     if account is not None and account.resource_version > review.old.resource_version:
-        return Admit(reserved=False)
+        return Admit(reserved=False, behind=account.resource_version)
     fenced = review.old.epoch == ledger.epoch and ledger.fenced(*key)
     if account is None or ledger.uid_of(review.old.namespace) is None or not fenced:
         until = arrived + ledger.timing.fence
         if now < until:
             return Wait(until=until, limits=())
         return TryLater(reason="the present leader does not know and fence this tree yet")
-    used = review.new.used.nanos()
+    used = ledger.truth.reached(account, review)
     limits = ledger.obstacles(key, used)
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):
         return TryLater(reason=str(unknown))
     if not limits:
         if not review.dry_run:
-            ledger.reserve(key, used, base=review.old.resource_version, now=now)
+            grant, base = ledger.truth.grant(review, now), review.old.resource_version
+            ledger.reserve(key, used, base=base, now=now, grant=grant)
             ledger.lessor.asked(key, review.old.used, review.new.used, now=now)
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
     return (
-        _take_back(ledger, review, limits, now=now, arrived=arrived)
+        _lowers(ledger, review, limits, now=now, arrived=arrived)
+        or _take_back(ledger, review, limits, used=used, now=now, arrived=arrived)
         or _later(ledger, review, limits, now=now, arrived=arrived)
         or _refuse(ledger, review, limits, now=now)
     )
@@ -82,10 +86,16 @@ def _unknown(ledger: Ledger, review: UsageReview) -> Unknown | None:
 
 
 def _take_back(
-    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
+    ledger: Ledger,
+    review: UsageReview,
+    limits: list[Limit],
+    *,
+    used: Mapping[str, int],
+    now: float,
+    arrived: float,
 ) -> Admit | Wait | TryLater | None:
     """Have slices of others taken back if it, or some of a batch, may fit without them."""
-    key, used = (review.old.namespace, review.old.scopes), review.new.used.nanos()
+    key = (review.old.namespace, review.old.scopes)
     node, growing = ledger.forest.node(key[0]), {limit.resource for limit in limits}
 
     def ask() -> tuple[list[Limit], bool]:
@@ -109,6 +119,25 @@ def _take_back(
     if now < until:
         return Wait(until=until, limits=tuple(limits))
     return TryLater(reason=explain.TAKING_BACK)
+
+
+def _lowers(
+    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
+) -> Wait | None:
+    """Wait a moment where others below a limit are charged for what is gone already.
+
+    Their counters are put right meanwhile, and the room is there when that is committed.
+    """
+    key = (review.old.namespace, review.old.scopes)
+    targets = [ledger.forest.node(limit.ancestor) for limit in limits]
+    found = False
+    for other in ledger.truth.high_beside(key):
+        above = ledger.forest.above(ledger.forest.node(other[0]))
+        if any(target in above for target in targets):
+            ledger.truth.want(other)
+            found = True
+    until = arrived + ledger.timing.wait
+    return Wait(until=until, limits=tuple(limits)) if found and now < until else None
 
 
 def _later(
@@ -192,25 +221,41 @@ def _refuse(
     key = (review.old.namespace, review.old.scopes)
     growth = review.new.used.growth(review.old.used)
     account = ledger.account(*key)
-    if account is None or _alone(review):
+    lowered = _own_surplus(ledger, review)
+    if account is None or (_alone(review) and not lowered):
         return Deny(limits=tuple(limits), requested=growth)
     ledger.release_hold(key)  # an earlier one is no room of its own
-    used = review.old.used.nanos()
-    room = ledger.room(key, {limit.resource for limit in limits}, used=used)
-    tight = {r: used.get(r, 0) + amount for r, amount in room.items()}
+    old = review.old.used.nanos()
+    room = ledger.room(key, {limit.resource for limit in limits}, used=old)
+    tight = {r: old.get(r, 0) + amount for r, amount in room.items()}
+    used = {**old, **lowered}
     hasty = any(_unsettled_under(ledger, x, asking=key) for x in limits)
     ledger.tighten(
         key,
         Tightening(since=now, base=review.old.resource_version, hard=tight, hasty=hasty),
-        used=_likely(growth, room, used),
+        used=_likely(growth, {r: amount - used.get(r, 0) for r, amount in tight.items()}, used),
     )
     return Tighten(
         namespace=review.old.namespace,
         quota=review.old.name,
         resource_version=review.old.resource_version,
         hard=Resources.from_nano(tight),
+        used=Resources.from_nano(lowered),
         limits=tuple(limits),
     )
+
+
+def _own_surplus(ledger: Ledger, review: UsageReview) -> dict[str, int]:
+    """Return the usage without what is gone, where the asking counter itself is too high.
+
+    The write of the tightening puts that right too.
+    """
+    account = ledger.account(review.old.namespace, review.old.scopes)
+    if account is None or review.dry_run:
+        return {}
+    if account.resource_version != review.old.resource_version:
+        return {}
+    return ledger.truth.lowered(account)
 
 
 def _likely(growth: Resources, room: Mapping[str, int], used: Mapping[str, int]) -> dict[str, int]:

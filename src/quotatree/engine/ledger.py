@@ -3,12 +3,13 @@
 For each managed ResourceQuota an *account* keeps the last committed state and the reservations of
 `engine.reservation`. ::
 
-    held(n) = max(committed used, slice, every reservation's used)      resource by resource
+    held(n) = max(committed used, slice, truth, every reservation's used)     resource by resource
 
 It never undercounts: a grant counts from its answer until an event shows what became of it; usage
 falls only when a committed event says so; an older resourceVersion is ignored; a managed quota
 that is gone releases nothing, since the pods it counted are still there: the charge goes with the
-Namespace. A growth that the native controller reports is truth: recorded, never refused.
+Namespace. A growth that the native controller reports is recorded, never refused. The truth is that
+of the objects themselves (`engine.truth`).
 
 No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 """
@@ -19,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from quotatree.engine import room
 from quotatree.engine.account import Account, AccountKey, is_tight
+from quotatree.engine.claims import Grant
 from quotatree.engine.fence import Fence
 from quotatree.engine.forest import NOTHING, Amounts, Forest
 from quotatree.engine.lessor import Lessor
@@ -26,6 +28,7 @@ from quotatree.engine.moves import Moves
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.engine.slices import SliceSettings
 from quotatree.engine.tightenings import Tightenings
+from quotatree.engine.truth import Truth
 from quotatree.engine.unmeasured import Unmeasured
 from quotatree.model import names
 from quotatree.model.names import Namespace, Uid
@@ -59,6 +62,7 @@ class Ledger:
         self._accounts: dict[AccountKey, Account] = {}
         self.tightenings = Tightenings(self.timing, self._accounts.get)
         self.lessor = Lessor(self, slices or SliceSettings(), post=self._post)
+        self.truth = Truth(self.timing, self._accounts, self._post)
         self._uids: dict[Namespace, Uid] = {}
         self._versions: dict[Namespace, int] = {}
         self._on_change = on_change or (lambda _: None)
@@ -112,6 +116,7 @@ class Ledger:
 
     def _drop(self, key: AccountKey) -> None:
         self._accounts.pop(key, None)
+        self.truth.drop(key)
         self.unsettled.discard(key)
         self._fence.drop(key)
         self.unmeasured.drop(key)
@@ -172,6 +177,7 @@ class Ledger:
         used = seen.used.nanos()
         if not account.used.keys() <= used.keys():
             used = self._keep_unmeasured(key, account.used, used)
+        self.truth.observe(key, account, seen, fenced=account.epoch == self.epoch)
         account.quota = seen.name
         account.uid = seen.uid
         account.resource_version = seen.resource_version
@@ -212,6 +218,7 @@ class Ledger:
         account = self._accounts.get(key)
         if account is not None:
             account.ready = False
+            self.truth.keep(account)
             account.used = account.held(but=State.HELD)
             account.reservations = []
             self._post(key, account)
@@ -245,6 +252,7 @@ class Ledger:
 
     def _post(self, key: AccountKey, account: Account) -> None:
         """Bring the account's holding into the forest."""
+        self.truth.refresh(key, account)
         name, scopes = key
         node = self.forest.node(name)
         before = node.book(scopes).held
@@ -288,27 +296,31 @@ class Ledger:
 
     # -- reservations -------------------------------------------------------------------------
 
-    def reserve(self, key: AccountKey, used: Mapping[str, int], *, base: int, now: float) -> None:
+    def reserve(
+        self,
+        key: AccountKey,
+        used: Mapping[str, int],
+        *,
+        base: int,
+        now: float,
+        grant: Grant | None = None,
+    ) -> None:
         """Count `used` as held from now on; it takes the place of a hold."""
         account = self._accounts[key]
         account.granted_at = now
         self._happen(account, Happening.GRANTED)
         deadline = now + self.timing.touch_after
         account.reservations.append(
-            Reservation(state=State.PENDING, base=base, used=dict(used), deadline=deadline)
+            Reservation(State.PENDING, base=base, used=dict(used), deadline=deadline, grant=grant)
         )
         self._post(key, account)
 
     def tighten(self, key: AccountKey, tightening: Tightening, *, used: Mapping[str, int]) -> None:
         """Note a tightening, and keep room up to `used` for the retry that follows it."""
         account = self._accounts[key]
+        deadline = tightening.since + self.timing.hold
         account.reservations.append(
-            Reservation(
-                state=State.HELD,
-                base=tightening.base,
-                used=dict(used),
-                deadline=tightening.since + self.timing.hold,
-            )
+            Reservation(State.HELD, base=tightening.base, used=dict(used), deadline=deadline)
         )
         account.tightening = tightening
         self.tightenings.begin(key)
@@ -342,10 +354,7 @@ class Ledger:
         return quotas, self.moves.overdue(now)
 
     def touched(self, key: AccountKey, resource_version: int) -> None:
-        """Take in that a touch was committed: whatever was overdue before it is decided.
-
-        A base that is not below the touch was never the object's: no API server asked about it.
-        """
+        """Take in that a touch was committed: what is overdue on a base below it is decided."""
         account = self._accounts.get(key)
         if account is not None:
             account.reservations = [
@@ -383,16 +392,17 @@ class Ledger:
         """Return how far each resource may grow above the committed usage.
 
         `used` is a usage that is said to be committed and that the watch may not have shown yet.
-        What the namespace holds above both (a grant in flight) is its own, and a retry may use it.
+        What the namespace holds above these and the truth (a grant in flight) is its own, and a
+        retry may use it.
         """
         name, scopes = key
         account = self._accounts[key]
         node = self.forest.node(name)
-        held = node.book(scopes).held
+        held, floor = node.book(scopes).held, account.floor
         found: Amounts = {}
         for resource in resources:
             available = room.available(node, scopes, resource)
             if available is not None:
-                known = max(account.used.get(resource, 0), used.get(resource, 0))
+                known = max(f.get(resource, 0) for f in (account.used, floor, used))
                 found[resource] = available + max(0, held.get(resource, 0) - known)
         return found

@@ -32,7 +32,7 @@ class Moves:
     def reserve(self, name: Namespace, target: Namespace, *, base: int, now: float) -> None:
         """Charge `name` to `target` too, until an event shows whether the move was committed."""
         deadline = now + self._timing.touch_after
-        grant = Reservation(state=State.PENDING, base=base, used={}, deadline=deadline)
+        grant = Reservation(State.PENDING, base=base, used={}, deadline=deadline)
         self._pending.setdefault(name, []).append(Move(target=target, reservation=grant))
         self._forest.ghost(self._forest.node(name), self._forest.node(target))
 

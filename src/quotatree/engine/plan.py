@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from quotatree.engine import room
+from quotatree.engine import recount, room
 from quotatree.engine.world import World
 from quotatree.model import names, scope
 from quotatree.model.effect import (
@@ -161,6 +161,8 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             resource_version=seen.resource_version,
             hard=hard + Resources.from_nano({names.RECOUNT: 10**9}),
         )
+    elif lowered := world.ledger.truth.lowering((seen.namespace, seen.scopes)):
+        yield _lower(world, seen, Resources.from_nano(lowered))
     elif seen.measured and seen.status_hard != hard and not _tightened(world, seen):
         yield PatchManagedStatus(
             namespace=seen.namespace,
@@ -169,6 +171,22 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             hard=hard,
             dropped=tuple(sorted(set(seen.status_hard) - set(hard))),
         )
+
+
+def _lower(world: World, seen: ManagedQuota, used: Resources) -> PatchManagedStatus:
+    """Put down a usage that is too high.
+
+    Not so that there is more room below a tightening: native admission would charge for requests
+    that it has refused already.
+    """
+    tight = recount.as_tight(seen, used) if _tightened(world, seen) else None
+    return PatchManagedStatus(
+        namespace=seen.namespace,
+        quota=seen.name,
+        resource_version=seen.resource_version,
+        hard=tight,
+        used=used,
+    )
 
 
 def _limits(world: World, name: Namespace) -> tuple[Quota, ...]:

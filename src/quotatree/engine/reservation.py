@@ -14,10 +14,11 @@ The table is the whole behaviour. What is not in it cannot happen, and raises.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 from typing import Final
 
+from quotatree.engine.claims import Grant
 from quotatree.engine.forest import Amounts
 
 
@@ -76,6 +77,13 @@ class Timing:
     gives a webhook one second at the least."""
     tightened: float = 1.0
     """How long a tightened `status.hard` stays before it is loosened whatever the room."""
+    lower_after: float = 1.0
+    """How long the native controller is given to count what is gone, before we write it down. Where
+    somebody waits for the room it is written at once. Shorter: more writes, and growth that loses
+    to them."""
+    lost_after: float = 40.0
+    """How long a charge is kept for an object that does not appear. The API server gives a request
+    34 s; shorter than that, an object may appear after its room was given away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +100,20 @@ class Tightening:
     hasty: bool
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Reservation:
     """One reservation of an account: `used` is the usage that it stands for, in full.
 
     `base` is the resourceVersion that the write has to replace, `deadline` the moment (seconds of
-    the caller's monotonic clock) of its next TIME.
+    the caller's monotonic clock) of its next TIME. `grant` goes with growth that was granted.
     """
 
     state: State
+    _: KW_ONLY
     base: int
     used: Amounts
     deadline: float
+    grant: Grant | None = None
 
     def pass_time(self, now: float, *, again: float) -> bool:
         """Let time happen if the deadline has passed; returns whether its object is to be touched.

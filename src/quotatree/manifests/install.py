@@ -40,7 +40,7 @@ def installation(settings: InstallSettings) -> list[objects.Manifest]:
     """Return all objects of an installation, each after those that it needs.
 
     The policies come before the controller: what guards the managed ResourceQuotas stands before
-    the first of them does. The webhook comes last.
+    the first of them does. The webhooks come last.
     """
     return [
         deployment.namespace(settings),
@@ -50,6 +50,7 @@ def installation(settings: InstallSettings) -> list[objects.Manifest]:
         *deployment.priority(settings),
         *policies(settings),
         *deployment.workload(settings),
+        webhook.recount_configuration(settings),
         webhook.webhook_configuration(settings),
     ]
 

@@ -22,6 +22,7 @@ MANAGE_ROLE: Final = "quotatree-manage"
 _COMPONENT: Final = "rbac"
 _RBAC: Final = "rbac.authorization.k8s.io"
 _READ: Final = ("get", "list", "watch")
+_WATCH: Final = ("list", "watch")
 
 
 def controller_rights(settings: InstallSettings) -> list[objects.Manifest]:
@@ -103,13 +104,14 @@ def _cluster_rules(settings: InstallSettings) -> list[dict[str, Any]]:
         _rule([names.GROUP], ["treequotas"], verbs=_READ),
         _rule([names.GROUP], ["treequotas/status"], verbs=("patch",)),
         _rule(["", "events.k8s.io"], ["events"], verbs=("create", "patch")),
-        # Read now and then for TreeQuotas that only observe; other kinds are for whoever asks.
-        _rule([""], ["persistentvolumeclaims", "pods", "services"], verbs=("list",)),
+        # The objects themselves: what they cost, beside what the counters say, and for TreeQuotas
+        # that only observe; other kinds are for whoever asks.
+        _rule([""], ["persistentvolumeclaims", "pods", "services"], verbs=_WATCH),
         _rule(["resource.k8s.io"], ["deviceclasses", "resourceclaims"], verbs=("list",)),
-        # The CA bundle of the webhook, and the kinds that the birth gate covers.
+        # The CA bundle of the webhooks, and the kinds that the birth gate covers.
         _rule(
             admission,
-            ["validatingwebhookconfigurations"],
+            ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
             verbs=("get", "patch"),
             only=(webhook.WEBHOOK_CONFIGURATION,),
         ),

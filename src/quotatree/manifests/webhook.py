@@ -1,8 +1,9 @@
 """The webhook configuration: what the API server asks quotatree about, and what it must not.
 
 Every condition narrows the calls to what cannot be decided without the tree. The native quota
-controller's writes are never matched: a webhook in its way would leave the status of a
-ResourceQuota empty, and an empty status enforces nothing.
+controller's writes are never judged: a webhook in its way would leave the status of a ResourceQuota
+empty, and an empty status enforces nothing. They are put right where they are too low, by an entry
+that is ignored when nobody answers.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from quotatree.model import names, quota
 
 WEBHOOK_CONFIGURATION: Final = "quotatree"
 USAGE_PATH: Final = "/admit/usage"
+RECOUNT_PATH: Final = "/correct/usage"
 TREE_QUOTA_PATH: Final = "/validate/treequota"
 NAMESPACE_PATH: Final = "/validate/namespace"
+
+# The least that there is: the native controller goes on after it, whatever became of us.
+_RECOUNT_TIMEOUT_SECONDS: Final = 1
 
 # People wait for these two, one at a time; nobody's pods do.
 _VALIDATION_TIMEOUT_SECONDS: Final = 5
@@ -37,6 +42,40 @@ def webhook_configuration(settings: InstallSettings) -> objects.Manifest:
     }
 
 
+def recount_configuration(settings: InstallSettings) -> objects.Manifest:
+    """Return the MutatingWebhookConfiguration with its one entry (entry 2).
+
+    It is called before the resourceVersion is compared, so also for recounts that lose.
+    """
+    entry = _entry(
+        settings,
+        "recount",
+        path=RECOUNT_PATH,
+        rule=_rule("", ["resourcequotas/status"], operations=["UPDATE"]),
+        conditions={
+            # Whatever the native controller is called here: everybody but these two only counts.
+            "not-quota-admission": f"!({_BY_QUOTA_ADMISSION})",
+            "not-the-controller": f"!({cel.by_controller(settings)})",
+            "managed": _MANAGED,
+        },
+        failure_policy="Ignore",
+        timeout_seconds=_RECOUNT_TIMEOUT_SECONDS,
+    )
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
+        "webhooks": [{**entry, "reinvocationPolicy": "Never"}],
+    }
+
+
+_BY_QUOTA_ADMISSION: Final = "request.userInfo.username == 'system:apiserver'"
+_MANAGED: Final = (
+    f"request.name == '{names.MANAGED_QUOTA}'"
+    f" || request.name.startsWith('{names.managed_prefix()}')"
+)
+
+
 def _usage(settings: InstallSettings, name: str, *, lenient: bool) -> dict[str, Any]:
     """Return entry 1: growth of a managed ResourceQuota beyond its slice.
 
@@ -52,11 +91,8 @@ def _usage(settings: InstallSettings, name: str, *, lenient: bool) -> dict[str, 
         path=USAGE_PATH,
         rule=_rule("", ["resourcequotas/status"], operations=["UPDATE"]),
         conditions={
-            "by-quota-admission": "request.userInfo.username == 'system:apiserver'",
-            "managed": (
-                f"request.name == '{names.MANAGED_QUOTA}'"
-                f" || request.name.startsWith('{names.managed_prefix()}')"
-            ),
+            "by-quota-admission": _BY_QUOTA_ADMISSION,
+            "managed": _MANAGED,
             "grows-beyond-its-slice": _GROWS_BEYOND_ITS_SLICE,
         },
         selector={

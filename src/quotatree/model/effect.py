@@ -13,7 +13,7 @@ from quotatree.model.names import Namespace, QuotaName, Uid
 from quotatree.model.observed import Held
 from quotatree.model.quota import FailurePolicy, Quota, QuotaStatus
 from quotatree.model.scope import ScopeSet
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +87,16 @@ class PatchManaged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchManagedStatus:
-    """Set `status.hard` (what native admission applies), by compare-and-swap."""
+    """Set `status.hard` (what native admission applies) and put `status.used` right, by CAS.
+
+    `hard` None leaves it; of `used` only what is named is written.
+    """
 
     namespace: Namespace
     quota: str
     resource_version: int
-    hard: Resources
+    hard: Resources | None = None
+    used: Resources = EMPTY
     dropped: tuple[str, ...] = ()
     annotations: Mapping[str, str | None] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quotatree.model.names import Namespace, ResourceName
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
-    """Let it pass. `reserved` is False for a write that is already lost and for a dry run."""
+    """Let it pass. `reserved` is False for a write that is already lost and for a dry run.
+
+    A lost one fails by itself; `behind` is the resourceVersion that whoever wrote it has not seen.
+    """
 
     reserved: bool
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,8 @@ class Wait:
 class Tighten:
     """Lower `status.hard` to `hard`, see it arrive, then refuse: the API server judges one by one.
 
-    The write carries `resource_version`; the ledger already holds the room for the retry.
+    `used` puts a usage right that is too high, in the same write. It carries `resource_version`;
+    the ledger already holds the room for the retry.
     """
 
     namespace: Namespace
@@ -55,6 +60,7 @@ class Tighten:
     resource_version: int
     hard: Resources
     limits: tuple[Limit, ...]
+    used: Resources = EMPTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,9 +87,11 @@ class Front:
                 reader, writer = await asyncio.open_connection(
                     "127.0.0.1", port, ssl=self._context, server_hostname="localhost"
                 )
-                writer.write(_PROBE)
-                status = await reader.readline()
-                writer.close()
+                try:
+                    writer.write(_PROBE)
+                    status = await reader.readline()
+                finally:
+                    writer.transport.abort()  # the polite end of TLS would wait for one that hangs
         except OSError:
             return False
         return b" 200 " in status

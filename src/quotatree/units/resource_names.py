@@ -25,6 +25,7 @@ DEVICE_CLASS: Final = ".deviceclass.resource.k8s.io/devices"
 # A device class as an extended resource of pods: the only such name below kubernetes.io.
 IMPLICIT_DEVICE_CLASS: Final = "deviceclass.resource.kubernetes.io/"
 
+DEVICE_CLAIMS: Final = "resourceclaims.resource.k8s.io"
 COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 """What pods ask for: each also as `requests.…`, which is the same, and as `limits.…`."""
 
@@ -159,6 +160,22 @@ def counted_kind(name: str) -> str | None:
     if name.endswith(DEVICE_CLASS):
         return "resourceclaims"
     return "pods" if is_extended(name) or _page_problem(name) == "" else None
+
+
+def sources(name: str) -> tuple[str, ...]:
+    """Return whose objects are counted under a name (`<plural>[.<group>]`), none if nobody's.
+
+    An extended resource is asked for by pods, and by the claims of a device class that stands for
+    it.
+    """
+    kind = counted_kind(name)
+    if kind is None:
+        return ()
+    if kind == "resourceclaims":
+        return (DEVICE_CLAIMS,)
+    if kind == "pods" and is_extended(name):
+        return (kind, DEVICE_CLAIMS)
+    return (kind.removeprefix(COUNT),)
 
 
 def counts_of(kind: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Verdicts to answers: asks the engine, waits where it says so, tightens before it refuses.
 
 The decision is the engine's; this is the part that needs time and the network. It writes to the
-cluster in one case only, the tightening.
+cluster in one case only, the tightening; what else is to be written first, it asks the loop for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, assert_never
 
 from quotatree.cluster.live import Live
 from quotatree.codec import managed, review
-from quotatree.engine import admit, attach, explain, validate
+from quotatree.engine import admit, attach, explain, recount, validate
 from quotatree.errors import ClusterError
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace, Uid
@@ -29,24 +29,32 @@ from quotatree.model.verdict import (
     Verdict,
     Wait,
 )
+from quotatree.units.resources import Resources
 
 REVIEW: Final = 0.85
 """Seconds from its arrival in which a review is answered: the API server gives it one second."""
+CATCH_UP: Final = 0.3
+"""Seconds that a write which is lost already is kept waiting for quota admission to see why."""
 LOOK_AGAIN: Final = 0.005
 """Seconds between two looks at what quota admission sees."""
 LAG: Final = 0.1
 """Seconds that quota admission is given to see a tightening where that cannot be looked at."""
 
 Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
+Replan = Callable[[list[Namespace]], None]
+"""Has the plans of namespaces made again, at once."""
 Lookout = Callable[[Namespace, str], Awaitable[int | None]]
 """Which resourceVersion of a managed ResourceQuota quota admission goes by, None for unknown."""
 
 
 class Listener(Protocol):
-    """Who wants to hear of refusals: Events are made of them."""
+    """Who wants to hear of refusals and wrong counters: Events are made of them."""
 
     def refused(self, namespace: Namespace, limits: tuple[Limit, ...]) -> None:
         """A growth of `namespace` was refused by `limits`."""
+
+    def corrected(self, quota: ManagedQuota, used: Resources, said: Resources) -> None:
+        """A recount that `said` less than there is was raised to `used`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,7 @@ class Desk:
     apply: Apply
     lookout: Lookout
     listener: Listener
+    replan: Replan
 
     async def usage(self, request: Mapping[str, Any]) -> bytes:
         """Answer a status write by native quota admission (entry 1)."""
@@ -73,7 +82,22 @@ class Desk:
             return await self._tighten(asked, verdict, until=arrived + REVIEW)
         if isinstance(verdict, Deny):
             self.listener.refused(asked.old.namespace, verdict.limits)
+        if isinstance(verdict, Admit) and verdict.behind and not asked.dry_run:
+            await self._until_admission_sees(
+                asked.old, version=verdict.behind, until=arrived + CATCH_UP
+            )
         return answer(asked.uid, asked.old.namespace, verdict)
+
+    async def recount(self, request: Mapping[str, Any]) -> bytes:
+        """Put a recount right that says less than there is (entry 2); it is never refused."""
+        asked = review.usage(request)
+        if not self.live.loaded:
+            return review.allow(asked.uid)
+        found = recount.correct(self.live.world.ledger, asked)
+        if found.used and not asked.dry_run:
+            self.live.world.ledger.truth.drift.low += 1
+            self.listener.corrected(asked.old, found.used, asked.new.used.mask(found.used))
+        return review.amend(asked.uid, used=found.used, hard=found.hard)
 
     async def namespace(self, request: Mapping[str, Any]) -> bytes:
         """Answer the parent that a Namespace names."""
@@ -101,6 +125,8 @@ class Desk:
     async def _settle(self, ask: Callable[[float], Verdict]) -> Verdict:
         verdict = ask(self.live.clock())
         while isinstance(verdict, Wait):
+            if wanted := self.live.world.ledger.truth.take_wanted():
+                self.replan(wanted)
             await self.live.change(until=verdict.until)
             verdict = ask(self.live.clock())
         return verdict
@@ -115,6 +141,7 @@ class Desk:
             quota=verdict.quota,
             resource_version=verdict.resource_version,
             hard=verdict.hard,
+            used=verdict.used,
             annotations={names.ANNOTATION_LIMITED_BY: limited_by},
         )
         try:
@@ -125,20 +152,23 @@ class Desk:
                 ledger.tightenings.lost(key, verdict.resource_version)
         else:
             self.listener.refused(asked.old.namespace, verdict.limits)
-            await self._until_admission_sees(written, until=until)
+            version = written.resource_version
+            await self._until_admission_sees(asked.old, version=version, until=until)
             # On a busy machine the retry takes its time as this write did.
             now = self.live.clock()
             ledger.hold_until(key, now + max(ledger.timing.retry, 3 * (now - begun)))
         return review.refuse(asked.uid, explain.exceeded(asked.old.namespace, verdict.limits))
 
-    async def _until_admission_sees(self, written: ManagedQuota, *, until: float) -> None:
+    async def _until_admission_sees(
+        self, quota: ManagedQuota, *, version: int, until: float
+    ) -> None:
         """Wait for the API server's own watch: with an old object its four tries are soon over."""
         while self.live.clock() < until:
-            seen = await self.lookout(written.namespace, written.name)
+            seen = await self.lookout(quota.namespace, quota.name)
             if seen is None:
                 await asyncio.sleep(min(LAG, max(0.0, until - self.live.clock())))
                 return
-            if seen >= written.resource_version:
+            if seen >= version:
                 return
             await asyncio.sleep(LOOK_AGAIN)
 

@@ -26,9 +26,11 @@ async def replica(name: str, status: str = "200 OK") -> AsyncIterator[int]:
     chain.load(context, certificates.pem(MADE.chain) + MADE.key_pem)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readline():
-            writer.write(f"HTTP/1.1 {status} {name}\r\n".encode())
-        writer.close()
+        try:
+            while await reader.readline():
+                writer.write(f"HTTP/1.1 {status} {name}\r\n".encode())
+        finally:
+            writer.transport.abort()
 
     listener = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     try:
@@ -102,8 +104,10 @@ async def test_where_nobody_listens_a_connection_ends_at_once():
 
 async def test_one_that_takes_connections_and_says_nothing_is_not_ready():
     async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(60)
-        writer.close()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            writer.transport.abort()
 
     frozen = await asyncio.start_server(hold, "127.0.0.1", 0)
     port = frozen.sockets[0].getsockname()[1]

@@ -9,7 +9,7 @@ from quotatree.webhook import routes, unanswered
 from quotatree.webhook.answers import Answers
 
 
-@pytest.mark.parametrize("path", routes.REVIEWS)
+@pytest.mark.parametrize("path", sorted(routes.REFUSABLE))
 async def test_between_two_terms_a_review_is_to_be_asked_again(path):
     seen = words.world("org: pods 10 > a").managed["a"]["quotatree"]
     answer = await Answers().answer(path, orjson.dumps(growth(seen, pods="1")))

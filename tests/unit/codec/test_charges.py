@@ -197,24 +197,3 @@ def test_a_volume_attributes_class_is_a_scope_of_claims(thing, operator, want):
 
 def test_the_items_of_a_list_need_no_kind():
     assert charges.of_resource("services", {"spec": {}}).amounts.to_strings() == ONE_SERVICE
-
-
-@pytest.mark.parametrize(
-    ("name", "want"),
-    [
-        ("pods", ("pods",)),
-        ("count/pods", ("pods",)),
-        ("hugepages-2Mi", ("pods",)),
-        ("requests.nvidia.com/gpu", ("pods", charges.DEVICE_CLAIMS)),
-        ("requests.deviceclass.resource.kubernetes.io/gpu", ("pods", charges.DEVICE_CLAIMS)),
-        ("gpu.deviceclass.resource.k8s.io/devices", (charges.DEVICE_CLAIMS,)),
-        ("requests.storage", ("persistentvolumeclaims",)),
-        ("services.nodeports", ("services",)),
-        ("configmaps", ("configmaps",)),
-        ("count/jobs.batch", ("jobs.batch",)),
-        ("count/widgets.example.com", ("widgets.example.com",)),
-        ("no-such-name", ()),
-    ],
-)
-def test_whose_objects_a_name_counts(name, want):
-    assert charges.resources_of(name) == want

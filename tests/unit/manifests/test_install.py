@@ -174,6 +174,14 @@ def test_growth_has_an_entry_for_each_failure_policy_and_each_object_one_of_them
     ]
 
 
+def test_recounts_are_put_right_by_an_entry_that_nothing_waits_for() -> None:
+    (recount,) = of_kind(INSIDE, "MutatingWebhookConfiguration")[0]["webhooks"]
+    assert (recount["timeoutSeconds"], recount["failurePolicy"]) == (1, "Ignore")
+    asked = {it["name"]: it["expression"] for it in recount["matchConditions"]}
+    assert asked["not-quota-admission"] == "!(request.userInfo.username == 'system:apiserver')"
+    assert "quotatree-system:quotatree" in asked["not-the-controller"]
+
+
 def test_every_user_of_the_controller_is_trusted_everywhere() -> None:
     text = str(install.policies(OUTSIDE)).replace("\\'", "'")
     users = "['system:serviceaccount:quotatree-system:quotatree', 'quotatree']"

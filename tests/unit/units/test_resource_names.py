@@ -148,3 +148,24 @@ def test_names_of_different_measures_stay_different(one: str, other: str) -> Non
 )
 def test_counts_and_devices_are_whole(name: str, want: bool) -> None:
     assert resource_names.requires_whole(name) is want
+
+
+@pytest.mark.parametrize(
+    ("name", "want"),
+    [
+        ("pods", ("pods",)),
+        ("count/pods", ("pods",)),
+        ("hugepages-2Mi", ("pods",)),
+        ("requests.nvidia.com/gpu", ("pods", resource_names.DEVICE_CLAIMS)),
+        ("requests.deviceclass.resource.kubernetes.io/gpu", ("pods", resource_names.DEVICE_CLAIMS)),
+        ("gpu.deviceclass.resource.k8s.io/devices", (resource_names.DEVICE_CLAIMS,)),
+        ("requests.storage", ("persistentvolumeclaims",)),
+        ("services.nodeports", ("services",)),
+        ("configmaps", ("configmaps",)),
+        ("count/jobs.batch", ("jobs.batch",)),
+        ("count/widgets.example.com", ("widgets.example.com",)),
+        ("no-such-name", ()),
+    ],
+)
+def test_whose_objects_a_name_counts(name, want):
+    assert resource_names.sources(name) == want

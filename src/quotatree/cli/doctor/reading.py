@@ -153,7 +153,7 @@ async def look(client: Client, versions: Versions) -> Seen:
     """Return the tree, its measurements and what all objects in it cost. Raises: ClusterError."""
     seen = (await observe.lists(client, managed_by_name=True)).observed()
     names = {name for quota in seen.managed for name in quota.spec_hard}
-    wanted = {resource for name in names for resource in charges.resources_of(name)}
+    wanted = {resource for name in names for resource in resource_names.sources(name)}
     extended = any(map(resource_names.is_extended, names))
     within = frozenset(quota.namespace for quota in seen.managed)
     costs, unread = await _costs(client, versions, wanted=wanted, extended=extended, within=within)
@@ -182,12 +182,12 @@ async def _costs(
         known = defaults.NONE
         try:
             items = await _listed(client, resource, versions)
-            if resource == charges.DEVICE_CLAIMS and items and extended:
+            if resource == resource_names.DEVICE_CLAIMS and items and extended:
                 known = defaults.gather(device_classes=await recount.device_classes(client))
         except ClusterError as error:
             if error.status not in (FORBIDDEN, NOT_FOUND):
                 raise
-            if resource != charges.DEVICE_CLAIMS or error.status == FORBIDDEN:
+            if resource != resource_names.DEVICE_CLAIMS or error.status == FORBIDDEN:
                 unread[resource] = str(error)
             continue  # a cluster that does not have the kind ResourceClaim has no claims
         now = datetime.fromtimestamp(time.time(), UTC)

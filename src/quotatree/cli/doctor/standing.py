@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quotatree.cli.doctor.rules import Check, found
-from quotatree.codec import charges
 from quotatree.codec.findings import some
 from quotatree.engine import plan, whatif
 from quotatree.engine.survey import Observed
@@ -17,6 +16,7 @@ from quotatree.model.charge import Charge
 from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.report import Item
+from quotatree.units import resource_names
 from quotatree.units.resources import Resources
 
 CONTROLLER = "the controller puts it right: is it running?"
@@ -198,7 +198,7 @@ def drifts(look: Look) -> dict[tuple[Namespace, str, str], Drift]:
         real = recount(quota, look.charges.get(quota.namespace, ()))
         for name in sorted(quota.spec_hard):
             difference = quota.used.nano(name) - real.nano(name)
-            resources = charges.resources_of(name)
+            resources = resource_names.sources(name)
             if difference and resources and look.counted.issuperset(resources):
                 drift = Drift(
                     namespace=quota.namespace,

@@ -12,6 +12,7 @@ from quotatree.model.quota import FailurePolicy
 from quotatree.model.scope import ScopeTerm
 from quotatree.testing.fake import FakeCluster
 from quotatree.testing.words import world
+from quotatree.units.resource_names import DEVICE_CLAIMS
 from quotatree.units.resources import Resources
 
 TREE = "org: pods 9 > team: cpu 5, services 3 > alice; org > bob"
@@ -227,7 +228,7 @@ GPU = "requests.nvidia.com/gpu"
     [
         pytest.param([], [], id="nothing listed"),
         pytest.param(["pods"], [], id="no claims listed"),
-        pytest.param(["pods", charges.DEVICE_CLAIMS], [GPU], id="pods and claims listed"),
+        pytest.param(["pods", DEVICE_CLAIMS], [GPU], id="pods and claims listed"),
     ],
 )
 def test_an_extended_resource_is_judged_where_pods_and_claims_were_listed(counted, want):

@@ -1,0 +1,310 @@
+"""The account of real objects beside a counter: who is believed, and when."""
+
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from quotatree.engine import admit, plan, recount
+from quotatree.engine.world import World
+from quotatree.model.charge import Charge
+from quotatree.model.effect import PatchManagedStatus
+from quotatree.model.names import Namespace, Uid
+from quotatree.model.observed import ManagedQuota
+from quotatree.model.review import UsageReview
+from quotatree.model.sighting import Sighting
+from quotatree.model.verdict import Admit, Deny, Tighten, Verdict, Wait
+from quotatree.testing import words
+from quotatree.units.resources import Resources
+
+NOW = 1000.0
+A, B = Namespace("a"), Namespace("b")
+POD = Charge(resource="pods", amounts=Resources.parse({"pods": "1", "count/pods": "1"}))
+ENDED = Charge(resource="pods", amounts=Resources.parse({"count/pods": "1"}))
+LATER = count(10**6)
+
+
+def pod(name: str, number: object, **rest: object) -> Sighting:
+    sighting = Sighting(
+        uid=Uid(f"{name}-{number}"),
+        namespace=Namespace(name),
+        resource_version=next(LATER),
+        charge=POD,
+        created=NOW,
+    )
+    return replace(sighting, **rest)
+
+
+def ground(text: str, **there: int) -> World:
+    """Return a world in which native quota measures all, with so many pods in each namespace."""
+    world = words.world(text)
+    for name in list(world.managed):
+        quota = world.managed[name]["quotatree"]
+        wide = plan.wide(quota.spec_hard)
+        world.see_managed(
+            replace(quota, spec_hard=wide, status_hard=wide, resource_version=next(LATER))
+        )
+    pods = [pod(name, i) for name, number in there.items() for i in range(number)]
+    world.ledger.truth.relist("pods", pods, next(LATER))
+    return world
+
+
+def quota(world: World, name: Namespace) -> ManagedQuota:
+    return world.managed[name]["quotatree"]
+
+
+def grown(world: World, name: Namespace, used: int, *, of: str = "pods") -> UsageReview:
+    old = quota(world, name)
+    amounts = {**old.used.nanos(), of: used * 10**9}
+    new = replace(old, used=Resources.from_nano(amounts))
+    return UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+
+
+def ask(world: World, name: Namespace, used: int, *, late: float = 0.0) -> Verdict:
+    review = grown(world, name, used)
+    return admit.decide(world.ledger, review, now=NOW + late, arrived=NOW)
+
+
+def commit(world: World, name: Namespace, used: int, **rest: object) -> None:
+    amounts = {**quota(world, name).used.nanos(), "pods": used * 10**9}
+    seen = replace(quota(world, name), used=Resources.from_nano(amounts), **rest)
+    world.see_managed(replace(seen, resource_version=next(LATER)))
+
+
+def held(world: World, name: Namespace) -> int:
+    return world.ledger.forest.node(name).book(()).held.get("pods", 0) // 10**9
+
+
+# -- a counter that is too low ----------------------------------------------------------------
+
+
+def test_a_recount_below_what_is_there_is_raised_to_it_and_one_above_is_left():
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    low, high = grown(world, A, 1), grown(world, A, 6)
+    assert recount.correct(world.ledger, low).used.to_strings() == {"pods": "4"}
+    assert not recount.correct(world.ledger, high).used
+
+
+def test_a_recount_that_will_lose_is_left():
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    low = grown(world, A, 1)
+    commit(world, A, 4)
+    assert recount.correct(world.ledger, low) == recount.Correction()
+
+
+def test_what_was_granted_is_there_before_its_pod_is():
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    assert isinstance(ask(world, A, 6), Admit)
+    commit(world, A, 6)
+    assert recount.correct(world.ledger, grown(world, A, 4)).used.to_strings() == {"pods": "6"}
+
+
+def test_a_grant_that_lost_is_not_there():
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    assert isinstance(ask(world, A, 6), Admit)
+    commit(world, A, 4)
+    assert not recount.correct(world.ledger, grown(world, A, 4)).used
+    assert held(world, A) == 4
+
+
+def test_a_counter_that_is_too_low_lets_nothing_in():
+    world = ground("org: pods 5 > a: holds pods 4; org > b", a=4)
+    commit(world, A, 1)
+    assert held(world, A) == 4
+    assert isinstance(ask(world, B, 1), Admit)
+    assert isinstance(ask(world, A, 2, late=1.0), Deny)
+
+
+def test_growth_of_a_counter_that_is_too_low_is_growth_of_what_is_there():
+    world = ground("org: pods 9 > a: holds pods 4; org > b", a=4)
+    commit(world, A, 1)
+    assert isinstance(ask(world, A, 3), Admit)
+    assert held(world, A) == 6
+
+
+@pytest.mark.parametrize("first", ["pod", "counter"])
+def test_in_whichever_order_a_pod_and_its_charge_are_seen_it_counts_once(first):
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    assert isinstance(ask(world, A, 2), Admit)
+    if first == "pod":
+        world.ledger.truth.see("pods", pod("a", "new"))
+        commit(world, A, 2)
+    else:
+        commit(world, A, 2)
+        world.ledger.truth.see("pods", pod("a", "new"))
+    assert held(world, A) == 2
+    assert not world.ledger.account(A, ()).claims
+
+
+def test_a_pod_that_took_from_a_grant_that_lost_takes_from_its_own():
+    """Two grants on one base: the pod of the one that is committed is seen before its counter."""
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    assert isinstance(ask(world, A, 3), Admit)
+    assert isinstance(ask(world, A, 2), Admit)
+    world.ledger.truth.see("pods", pod("a", "new"))
+    commit(world, A, 2)
+    assert held(world, A) == 2
+    assert not world.ledger.account(A, ()).claims
+
+
+# -- a counter that is too high ---------------------------------------------------------------
+
+
+def lower(world: World, name: Namespace) -> PatchManagedStatus | None:
+    found = [w for w in plan.plan_namespace(world, name) if isinstance(w, PatchManagedStatus)]
+    return found[0] if found else None
+
+
+def test_what_is_gone_is_written_down_when_native_quota_does_not():
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    after = world.ledger.timing.lower_after
+    late = [bool(world.ledger.truth.pass_time(NOW + t)[0]) for t in (0, after - 0.1, after)]
+    assert late == [False, False, True]
+    what = lower(world, A)
+    assert what is not None
+    assert what.used.to_strings() == {"pods": "3"}
+
+
+def test_a_sibling_that_asks_for_it_has_it_written_down_at_once_and_waits():
+    world = ground("org: pods 5 > a: holds pods 4; org > b", a=4)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    assert isinstance(ask(world, B, 2), Wait)
+    assert world.ledger.truth.take_wanted() == [A]
+    assert lower(world, A) is not None
+    commit(world, A, 3)
+    assert isinstance(ask(world, B, 2), Admit)
+
+
+def test_whoever_is_charged_for_what_is_gone_itself_is_put_right_and_judged_again():
+    world = ground("org: pods 4 > a: holds pods 4", a=4)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    verdict = ask(world, A, 5)
+    assert isinstance(verdict, Tighten)
+    assert (str(verdict.used), str(verdict.hard)) == ("pods=3", "pods=4")
+    commit(world, A, 3, status_hard=verdict.hard)
+    assert isinstance(ask(world, A, 4), Admit)
+
+
+def test_nothing_is_written_down_while_a_growth_is_in_flight():
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    assert isinstance(ask(world, A, 5), Admit)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    world.ledger.truth.want((A, ()))
+    assert lower(world, A) is None
+
+
+def test_growth_that_nobody_granted_is_not_written_down_at_once():
+    """It may be a grant of another leader whose pod is on its way."""
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    commit(world, A, 6)
+    world.ledger.truth.pass_time(NOW)
+    assert not world.ledger.truth.pass_time(NOW + 30)[0]
+    assert not recount.correct(world.ledger, grown(world, A, 4)).used
+
+
+# -- claims without an object -----------------------------------------------------------------
+
+
+def test_a_charge_without_an_object_lapses_when_it_can_commit_no_more():
+    world = ground("org: pods 5 > a: holds pods 4", a=4)
+    truth = world.ledger.truth
+    assert isinstance(ask(world, A, 5), Admit)
+    commit(world, A, 5)
+    after = world.ledger.timing.lost_after
+    assert [bool(truth.pass_time(NOW + t)[1]) for t in (0, after - 1, after)] == [0, 0, 1]
+    live = {"pods": {Uid(f"a-{i}"): 1 for i in range(4)}}
+    assert not truth.lapse((A, ()), live, now=NOW + after - 1)
+    to_come = {"pods": {**live["pods"], Uid("on-its-way"): next(LATER)}}
+    assert not truth.lapse((A, ()), to_come, now=NOW + after)
+    assert truth.lapse((A, ()), live, now=NOW + after)
+    assert (truth.drift.high, truth.drift.late) == (1, 0)
+    truth.see("pods", pod("a", "late"))
+    assert (truth.drift.high, truth.drift.late) == (1, 1)
+
+
+def test_pods_that_come_later_do_not_keep_a_phantom_young():
+    """Each takes the claim that is nearest in time to its creation, not the oldest."""
+    world = ground("org: pods 9 > a", a=0)
+    truth = world.ledger.truth
+    for i in range(4):
+        then = NOW + 10 * i
+        admit.decide(world.ledger, grown(world, A, i + 1), now=then, arrived=then)
+        commit(world, A, i + 1)
+        if i:
+            truth.see("pods", pod("a", i, created=then))
+    (claim,) = world.ledger.account(A, ()).claims
+    assert claim.since == NOW
+
+
+def test_what_an_earlier_leader_let_pass_counts_until_it_can_commit_no_more():
+    world = ground("org: pods 5 > a: holds pods 5; org > b", a=3)
+    truth = world.ledger.truth
+    assert recount.correct(world.ledger, grown(world, A, 3)).used.to_strings() == {"pods": "5"}
+    truth.pass_time(NOW)
+    after = world.ledger.timing.lost_after
+    assert truth.pass_time(NOW + after)[1] == [(A, ())]
+    assert truth.lapse((A, ()), {"pods": {}}, now=NOW + after)
+    assert not recount.correct(world.ledger, grown(world, A, 3)).used
+
+
+# -- objects ----------------------------------------------------------------------------------
+
+
+def test_a_pod_whose_time_is_over_counts_no_more_though_it_is_there():
+    world = ground("org: pods 9, count/pods 9 > a: holds pods 2, holds count/pods 2", a=1)
+    leaving = pod("a", "leaving", until=NOW + 30, after=ENDED)
+    world.ledger.truth.see("pods", leaving)
+    floors = []
+    for now in (NOW + 30, NOW + 30.1):
+        world.ledger.truth.pass_time(now)
+        account = world.ledger.account(A, ())
+        floors.append({r: account.seen[r] // 10**9 for r in ("pods", "count/pods")})
+    assert floors == [{"pods": 2, "count/pods": 2}, {"pods": 1, "count/pods": 2}]
+
+
+def test_deletions_that_were_missed_show_in_the_next_list():
+    world = ground("org: pods 9 > a: holds pods 3", a=3)
+    world.ledger.truth.relist("pods", [pod("a", 1)], next(LATER))
+    assert world.ledger.account(A, ()).seen["pods"] == 10**9
+
+
+def test_a_name_is_known_when_all_are_watched_whose_objects_it_counts():
+    truth = ground("org: pods 9 > a").ledger.truth
+    names = ["pods", "requests.cpu", "requests.nvidia.com/gpu", "services", "no-such-name"]
+    assert [truth.knows(name) for name in names] == [True, True, False, False, False]
+    truth.relist("services", [], next(LATER))
+    assert truth.knows("services")
+
+
+# -- tightenings ------------------------------------------------------------------------------
+
+
+def tightened() -> World:
+    world = ground("org: pods 6 > a: holds pods 4", a=4)
+    verdict = ask(world, A, 9)
+    assert isinstance(verdict, Tighten)
+    commit(world, A, 4, status_hard=verdict.hard)
+    return world
+
+
+def test_a_recount_leaves_a_tightening_as_tight_as_it_was():
+    world = tightened()
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    old = quota(world, A)
+    new = replace(old, used=Resources.parse({"pods": "3"}), status_hard=old.spec_hard)
+    review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+    assert recount.correct(world.ledger, review).hard.to_strings() == {"pods": "5"}
+    world.ledger.expire(NOW + 9)
+    world.ledger.loosen(NOW + 9)
+    assert not recount.correct(world.ledger, review).hard
+
+
+def test_what_is_written_down_below_a_tightening_makes_no_room_there():
+    world = tightened()
+    world.ledger.release_hold((A, ()))
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    world.ledger.truth.want((A, ()))
+    what = lower(world, A)
+    assert what is not None
+    assert (str(what.used), str(what.hard)) == ("pods=3", "pods=5")
