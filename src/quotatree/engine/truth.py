@@ -150,7 +150,8 @@ class Truth:
     ) -> None:
         """Take in a new committed state, before the account is brought up to it.
 
-        `fenced`: whoever may have granted this growth is this writer, so it is known here.
+        `fenced`: whoever may have granted this growth is this writer, so it is known here; but for
+        growth inside the slice, which nobody is asked about.
         """
         if not self._positions:
             return
@@ -166,7 +167,10 @@ class Truth:
         explained = claims.total(account.claims)
         excess = {r: a - account.seen.get(r, 0) - explained.get(r, 0) for r, a in known.items()}
         grown = {r: min(x, known[r] - account.used.get(r, 0)) for r, x in excess.items()}
-        self._claim(account, grown, sure=account.resource_version == 0 or not fenced)
+        sure = account.resource_version == 0 or not fenced
+        inside = {r: a for r, a in grown.items() if known[r] <= account.slice.get(r, 0)}
+        self._claim(account, grown if sure else inside, sure=True)
+        self._claim(account, {} if sure else {**grown, **dict.fromkeys(inside, 0)}, sure=False)
         claims.shrink(account.claims, {r: -x for r, x in excess.items() if x < 0})
         account.claims = [claim for claim in account.claims if claim.amounts]
 
