@@ -203,6 +203,13 @@ def test_growth_that_nobody_granted_is_not_written_down_at_once():
     assert not recount.correct(world.ledger, grown(world, A, 4)).used
 
 
+def test_growth_inside_the_slice_was_never_asked_about_and_is_a_grant_all_the_same():
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    commit(world, A, 4, slice=Resources.parse({"pods": "6"}))
+    commit(world, A, 6)
+    assert recount.correct(world.ledger, grown(world, A, 4)).used.to_strings() == {"pods": "6"}
+
+
 # -- claims without an object -----------------------------------------------------------------
 
 
