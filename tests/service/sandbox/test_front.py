@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from tests.service import listening
 
 from quotatree.sandbox import front, ports
 from quotatree.webhook import certificates, chain
@@ -26,17 +27,12 @@ async def replica(name: str, status: str = "200 OK") -> AsyncIterator[int]:
     chain.load(context, certificates.pem(MADE.chain) + MADE.key_pem)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await reader.readline():
-                writer.write(f"HTTP/1.1 {status} {name}\r\n".encode())
-        finally:
-            writer.transport.abort()
+        while await reader.readline():
+            writer.write(f"HTTP/1.1 {status} {name}\r\n".encode())
+        writer.close()
 
-    listener = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
-    try:
-        yield listener.sockets[0].getsockname()[1]
-    finally:
-        listener.close()
+    async with listening.port(answer, context) as port:
+        yield port
 
 
 @asynccontextmanager
@@ -44,6 +40,7 @@ async def before(*behind: int) -> AsyncIterator[int]:
     """Run a front of these ports, all of them probed once."""
     (port,) = ports.several(random.Random(), 1)
     running = front.Front(behind)
+    before_it = asyncio.all_tasks()
     serving = asyncio.create_task(running.serve(port))
     try:
         async with asyncio.timeout(10):
@@ -52,7 +49,7 @@ async def before(*behind: int) -> AsyncIterator[int]:
         yield port
     finally:
         serving.cancel()
-        await asyncio.wait([serving])
+        await listening.ended({t for t in asyncio.all_tasks() - before_it if not t.done()})
 
 
 async def connects(port: int) -> bool:
@@ -103,15 +100,7 @@ async def test_where_nobody_listens_a_connection_ends_at_once():
 
 
 async def test_one_that_takes_connections_and_says_nothing_is_not_ready():
-    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            writer.transport.abort()
-
-    frozen = await asyncio.start_server(hold, "127.0.0.1", 0)
-    port = frozen.sockets[0].getsockname()[1]
-    began = time.monotonic()
-    assert not await front.Front([port]).is_ready(port)
-    assert time.monotonic() - began == pytest.approx(front.PROBE_EVERY, abs=0.5)
-    frozen.close()
+    async with listening.port(listening.hold) as frozen:
+        began = time.monotonic()
+        assert not await front.Front([frozen]).is_ready(frozen)
+        assert time.monotonic() - began == pytest.approx(front.PROBE_EVERY, abs=0.5)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import aiohttp
 import orjson
 import pytest
+from tests.service import listening as ports
 from tests.service import webhook_reviews
 from tests.service.webhook_reviews import Document, Replica, quota_object, replica
 
@@ -192,9 +193,9 @@ async def test_a_leader_that_is_gone_is_answered_for_at_once(start, unused_tcp_p
 
 
 async def test_a_leader_that_accepts_and_says_nothing_is_given_the_deadline(start):
-    async with silent() as url:
-        other = await start()
-        other.follow(url)
+    other = await start()
+    async with ports.port(ports.hold) as silent:
+        other.follow(f"https://127.0.0.1:{silent}")
         told = await other.ask()
     assert (told.later, told.stays) == (True, False)
     assert pulse.DEADLINE <= told.took < SOON
@@ -265,23 +266,6 @@ async def test_what_cannot_be_read_is_no_review_to_be_refused(start):
     hung = await start(serves=False)
     told = await hung.ask(body=b"[]")
     assert (told.status, b"AdmissionReview" in told.content) == (400, True)
-
-
-@asynccontextmanager
-async def silent() -> AsyncIterator[str]:
-    """Open a port that takes connections and never says anything, as a frozen process does."""
-    writers = []
-
-    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-
-    listener = await asyncio.start_server(hold, "127.0.0.1", 0)
-    try:
-        yield f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    finally:
-        for writer in writers:
-            writer.close()
-        listener.close()
 
 
 # -- health -----------------------------------------------------------------------------------
