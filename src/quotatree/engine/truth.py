@@ -170,7 +170,8 @@ class Truth:
         sure = account.resource_version == 0 or not fenced
         inside = {r: a for r, a in grown.items() if known[r] <= account.slice.get(r, 0)}
         self._claim(account, grown if sure else inside, sure=True)
-        self._claim(account, {} if sure else {**grown, **dict.fromkeys(inside, 0)}, sure=False)
+        if not sure and account.recounted != (account.resource_version, seen.used.nanos()):
+            self._claim(account, {**grown, **dict.fromkeys(inside, 0)}, sure=False)
         claims.shrink(account.claims, {r: -x for r, x in excess.items() if x < 0})
         account.claims = [claim for claim in account.claims if claim.amounts]
 
