@@ -30,6 +30,7 @@ class Account:
         "pressed_at",
         "quota",
         "ready",
+        "recounted",
         "reservations",
         "resource_version",
         "seen",
@@ -60,6 +61,7 @@ class Account:
         self.claims: list[Claim] = []
         self.floor: Mapping[str, int] = NOTHING
         self.lapsed = 0
+        self.recounted: tuple[int, Mapping[str, int]] = (0, NOTHING)
 
     def settled(self) -> Amounts:
         """Return what the namespace holds by committed facts alone."""

@@ -27,7 +27,7 @@ class Correction:
 
 
 def correct(ledger: Ledger, review: UsageReview) -> Correction:
-    """Return what is to be put right in a recount."""
+    """Return what is to be put right in a recount, and remember what it will then say."""
     key = (review.old.namespace, review.old.scopes)
     account = ledger.account(*key)
     if account is None or account.resource_version > review.old.resource_version:
@@ -36,6 +36,7 @@ def correct(ledger: Ledger, review: UsageReview) -> Correction:
     said = review.new.used.nanos()
     raised = {r: real[r] for r, amount in said.items() if amount < real.get(r, 0)}
     used = Resources.from_nano(raised)
+    account.recounted = (review.old.resource_version, {**said, **raised})
     hard = EMPTY
     if account.tightening is not None:
         hard = as_tight(review.old, Resources.from_nano({**said, **raised}))

@@ -166,11 +166,15 @@ class Truth:
         explained = claims.total(account.claims)
         excess = {r: a - account.seen.get(r, 0) - explained.get(r, 0) for r, a in known.items()}
         grown = {r: min(x, known[r] - account.used.get(r, 0)) for r, x in excess.items()}
-        before, slice_ = account.used, account.slice
-        unasked = {r: min(x, slice_.get(r, 0) - before.get(r, 0)) for r, x in grown.items()}
-        self._claim(account, unasked, sure=True)  # within its slice a growth needs no grant
-        asked = {r: x - max(0, unasked[r]) for r, x in grown.items()}
-        self._claim(account, asked, sure=account.resource_version == 0 or not fenced)
+        recounted = account.recounted == (account.resource_version, seen.used.nanos())
+        if account.resource_version == 0 or not fenced:
+            self._claim(account, grown, sure=True)
+        elif not recounted:
+            before, lease = account.used, account.slice
+            inside = {r: min(x, lease.get(r, 0) - before.get(r, 0)) for r, x in grown.items()}
+            self._claim(account, inside, sure=True)
+            beyond = {r: x - max(0, inside[r]) for r, x in grown.items()}
+            self._claim(account, beyond, sure=False)
         claims.shrink(account.claims, {r: -x for r, x in excess.items() if x < 0})
         account.claims = [claim for claim in account.claims if claim.amounts]
 

@@ -203,6 +203,20 @@ def test_growth_that_nobody_granted_is_not_written_down_at_once():
     assert not recount.correct(world.ledger, grown(world, A, 4)).used
 
 
+def test_what_a_recount_counts_too_much_is_written_down_without_waiting_for_objects():
+    """Its cache had not heard of the deletions that we have."""
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    assert not recount.correct(world.ledger, grown(world, A, 6)).used
+    commit(world, A, 6)
+    assert not world.ledger.account(A, ()).claims
+    truth = world.ledger.truth
+    truth.pass_time(NOW)
+    assert truth.pass_time(NOW + world.ledger.timing.lower_after)[0] == [A]
+    what = lower(world, A)
+    assert what is not None
+    assert what.used.to_strings() == {"pods": "4"}
+
+
 def test_growth_inside_the_slice_was_never_asked_about_and_is_a_grant_all_the_same():
     world = ground("org: pods 10 > a: holds pods 4", a=4)
     commit(world, A, 4, slice=Resources.parse({"pods": "6"}))
