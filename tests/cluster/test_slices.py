@@ -1,8 +1,11 @@
 """Slices: growth inside one asks nobody, and one that stands idle keeps nobody from its room."""
 
 import asyncio
+import functools
 import itertools
+import os
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +15,7 @@ from tests.cluster.harness.rounds import ROUNDS
 from tests.cluster.lifecycle_fixtures import deciding
 
 from quotatree import sandbox as control_plane
+from quotatree.cli import install
 from quotatree.cluster.client import Client
 from quotatree.codec import managed
 from quotatree.model import names
@@ -20,6 +24,20 @@ from quotatree.sandbox import SandboxState
 from quotatree.units.resources import Resources
 
 pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def tree_sandbox() -> Iterator[SandboxState]:
+    """A control plane with a quotatree that hands out slices."""
+    name = f"test-{os.getpid()}-slices"
+    progress = control_plane.Plain(sys.__stderr__ or sys.stderr)
+    settings = control_plane.Settings(name=name)
+    handing_out = functools.partial(install.into_sandbox, slices=True)
+    try:
+        yield control_plane.up(settings, progress=progress, install=handing_out)
+    finally:
+        control_plane.down(name, purge=True)
+
 
 _SERIAL = itertools.count(1)
 SMALL = Resources.parse({"cpu": "100m"})

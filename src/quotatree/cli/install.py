@@ -29,7 +29,7 @@ def into_sandbox(
     progress: Progress,
     *,
     replicas: int | None = None,
-    slices: bool = True,
+    slices: bool = False,
 ) -> SandboxState:
     """Install quotatree into a sandbox, start it, and return when it decides.
 
@@ -46,7 +46,7 @@ def start_in_sandbox(
     progress: Progress,
     *,
     replicas: int | None = None,
-    slices: bool = True,
+    slices: bool = False,
 ) -> SandboxState:
     """Start the controller of an installed quotatree, and return when it decides.
 
@@ -66,10 +66,10 @@ def start_in_sandbox(
     return started
 
 
-def commands(state: SandboxState, count: int, *, slices: bool = True) -> dict[str, list[str]]:
+def commands(state: SandboxState, count: int, *, slices: bool = False) -> dict[str, list[str]]:
     """Return what is to run: one replica at the webhook's port, or several and the front there."""
     webhook, run = state.ports.webhook, (sys.executable, "-m")
-    more = () if slices else ("--no-slices",)
+    more = ("--slices",) if slices else ()
     if count == 1:
         only = _controller(state, REPLICAS[0], webhook)
         return {REPLICAS[0]: [*run, "quotatree", *only, *more]}

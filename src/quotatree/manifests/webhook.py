@@ -16,6 +16,8 @@ from quotatree.model import names, quota
 
 WEBHOOK_CONFIGURATION: Final = "quotatree"
 USAGE_PATH: Final = "/admit/usage"
+LENIENT_USAGE_PATH: Final = "/admit/usage-or-pass"
+"""Growth that passes where nobody decides: there it is answered with an error, not a refusal."""
 RECOUNT_PATH: Final = "/correct/usage"
 TREE_QUOTA_PATH: Final = "/validate/treequota"
 NAMESPACE_PATH: Final = "/validate/namespace"
@@ -88,7 +90,7 @@ def _usage(settings: InstallSettings, name: str, *, lenient: bool) -> dict[str, 
     return _entry(
         settings,
         name,
-        path=USAGE_PATH,
+        path=LENIENT_USAGE_PATH if policy is quota.FailurePolicy.IGNORE else USAGE_PATH,
         rule=_rule("", ["resourcequotas/status"], operations=["UPDATE"]),
         conditions={
             "by-quota-admission": _BY_QUOTA_ADMISSION,

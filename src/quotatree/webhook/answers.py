@@ -42,6 +42,7 @@ class Answers:
             return unanswered.answer(path, body, "this replica begins or ends a term")
         handlers: dict[str, Handler] = {
             routes.USAGE: self.desk.usage,
+            routes.LENIENT_USAGE: self.desk.usage,
             routes.RECOUNT: self.desk.recount,
             routes.NAMESPACE: self.desk.namespace,
             routes.TREE_QUOTA: self.desk.quota,

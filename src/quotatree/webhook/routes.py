@@ -7,10 +7,11 @@ from typing import Final
 from quotatree.manifests import webhook
 
 USAGE: Final = webhook.USAGE_PATH
+LENIENT_USAGE: Final = webhook.LENIENT_USAGE_PATH
 RECOUNT: Final = webhook.RECOUNT_PATH
 NAMESPACE: Final = webhook.NAMESPACE_PATH
 TREE_QUOTA: Final = webhook.TREE_QUOTA_PATH
-REVIEWS: Final = (USAGE, RECOUNT, NAMESPACE, TREE_QUOTA)
+REVIEWS: Final = (USAGE, LENIENT_USAGE, RECOUNT, NAMESPACE, TREE_QUOTA)
 REFUSABLE: Final = frozenset({USAGE, NAMESPACE, TREE_QUOTA})
 """Reviews that are refused where nobody decides."""
 

@@ -38,7 +38,7 @@ def test_every_option_reaches_the_objects(tmp_path: Path) -> None:
     usage = items[-1]["webhooks"][0]
     assert code == 0
     assert items[0]["metadata"]["name"] == "quotas"
-    assert usage["clientConfig"]["url"] == "https://127.0.0.1:7443/admit/usage"
+    assert usage["clientConfig"]["url"] == "https://127.0.0.1:7443/admit/usage-or-pass"
     assert (usage["timeoutSeconds"], usage["failurePolicy"]) == (3, "Ignore")
     assert all(
         word in text for word in ('"jobs"', "'me'", '"delete"', "system:serviceaccount:quotas")
