@@ -15,8 +15,8 @@ WHOLE_READY := $(WHOLE)/.ready
 
 # Test processes at the same time; 0 is one process that shows each test as it runs.
 WORKERS ?= 2
-CLUSTER_WORKERS ?= 2
-PULUMI_WORKERS ?= 2
+CLUSTER_WORKERS ?= 3
+PULUMI_WORKERS ?= 3
 # `make soak` goes through the cluster tests on this minor version too.
 SECOND_KUBERNETES ?= 1.35.4
 

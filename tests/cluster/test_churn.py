@@ -1,11 +1,11 @@
 """Churn: create and delete at full speed, and never more pods than the limit, by the pods."""
 
 import asyncio
+import os
 
 import pytest
 from tests.cluster.harness import load, trees
 from tests.cluster.harness.churn import Witness, churn
-from tests.cluster.harness.rounds import ROUNDS
 
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
@@ -14,6 +14,7 @@ from quotatree.model.names import Namespace
 pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 LIMIT = 25
+ROUNDS = 10 if os.environ.get("QUOTATREE_SOAK") else 1
 CLIENTS = 40
 SECONDS = 10.0
 AFTER = 2.0

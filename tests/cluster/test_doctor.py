@@ -101,6 +101,7 @@ def bed():
     made = Bed()
     try:
         made.plant()
+        _becomes_sound(made)
         yield made
     finally:
         made.down()
@@ -110,6 +111,10 @@ def bed():
 def sound(bed):
     """The bed; whatever a test breaks, it is sound again afterwards."""
     yield bed
+    _becomes_sound(bed)
+
+
+def _becomes_sound(bed):
     end = time.monotonic() + 20
     while (found := bed.examine())[0] != 0 and time.monotonic() < end:
         time.sleep(0.5)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from quotatree.engine.claims import Claim
 from quotatree.engine.forest import NOTHING, Amounts
@@ -14,8 +15,13 @@ from quotatree.engine.reservation import Reservation, State, Tightening, Timing
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.scope import ScopeSet
+from quotatree.units import resource_names
 
 AccountKey = tuple[Namespace, ScopeSet]
+
+
+MADE_AT_BIRTH: Final = frozenset({"configmaps", "serviceaccounts"})
+"""What the control plane makes in each new namespace, past the birth gate (`manifests.gate`)."""
 
 
 class Account:
@@ -85,6 +91,16 @@ class Account:
             if reservation.state is not but:
                 _raise_to(held, reservation.used)
         return held
+
+    def may_miss(self, seen: ManagedQuota) -> bool:
+        """Whether `seen` begins to count what was made while the namespace was born.
+
+        The native controller's cache may not have heard of it yet, and nothing has it count again.
+        """
+        if self.resource_version == 0 or self.ready or not seen.ready:
+            return False
+        kinds = {kind for name in seen.spec_hard for kind in resource_names.sources(name)}
+        return bool(kinds & MADE_AT_BIRTH)
 
     def loosened_by(self, seen: ManagedQuota, *, in_use: bool) -> bool:
         """Whether `seen` shows that somebody else ended a tightening while it was `in_use`.

@@ -172,6 +172,8 @@ class Ledger:
             return False
         if account.loosened_by(seen, in_use=self.tightenings.in_use(key)):
             self.tightenings.doubts.note(key)
+        elif account.may_miss(seen):
+            self.tightenings.doubts.note(key, at_rest=False)
         if names.RECOUNT in seen.spec_hard:
             self.tightenings.doubts.answered(key)
         used = seen.used.nanos()

@@ -123,6 +123,16 @@ def test_a_recount_waits_for_quiet(since_grant: float, want: list[Namespace]) ->
     assert world.ledger.recounts(NOW + 1 + since_grant) == want
 
 
+@pytest.mark.parametrize(("limited", "want"), [("count/configmaps", [A]), ("count/secrets", [])])
+def test_what_is_made_while_a_namespace_is_born_is_counted_twice(limited, want) -> None:
+    world = words.world(f"org: {limited} 5 > a")
+    first = world.managed[A]["quotatree"]
+    world.see_managed(replace(first, uid=Uid("x"), ready=False, resource_version=10**6))
+    world.see_managed(replace(first, uid=Uid("x"), ready=True, resource_version=10**6 + 1))
+    found = [world.ledger.recounts(NOW + t) for t in (0, QUIET / 2, QUIET, 2 * QUIET)]
+    assert found == [[], [], want, []]
+
+
 def test_the_plan_of_a_doubted_namespace_does_not_close_its_gate() -> None:
     world, cluster = settled()
     world.ledger.tightenings.doubts.note((A, ()))
