@@ -219,7 +219,11 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _keep_certificates(replica: _Replica) -> None:
-    """Rotate in time, and publish what the API server is to trust before it is used."""
+    """Rotate in time, and publish what the API server is to trust before it is used.
+
+    Not before somebody listens: whoever installs us takes the bundle for the sign of that.
+    """
+    await replica.front.counter.listening.wait()
     while True:
         try:
             if await replica.certificates.refresh():

@@ -74,7 +74,7 @@ class Settings:
     """The pod that this replica runs in, to be labelled while it leads. None: it runs in none."""
     timing: Timing = field(default_factory=Timing)
     """How long the ledger waits for what is in flight."""
-    slices: SliceSettings = field(default_factory=lambda: SliceSettings(enabled=False))
+    slices: SliceSettings = field(default_factory=SliceSettings)
     """Who may grow how far without asking."""
     loop: LoopSettings = field(default_factory=LoopSettings)
     """How the controller paces itself."""

@@ -83,7 +83,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """Read everything by consistent lists; nothing is fenced yet."""
         # Slices as large as may be, where the limits are as small as these.
         self.world = World(
-            Ledger(epoch=self.epoch, slices=SliceSettings(share=1, first=2, least=1, after=0))
+            Ledger(
+                epoch=self.epoch,
+                slices=SliceSettings(enabled=True, share=1, first=2, least=1, after=0),
+            )
         )
         self.delivered = 0
         self.relist()

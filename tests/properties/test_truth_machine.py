@@ -227,9 +227,10 @@ class TruthMachine(RuleBasedStateMachine):
         """Write a counter of which a grant never showed, if it is the one that is known here."""
         account = self.world.ledger.account(name, ())
         known = account is not None and account.resource_version
+        asked = self.world.ledger.overdue((name, ()))
         if known == self.quotas[name].resource_version and self.commit(self.quotas[name]):
             self.world.see_managed(self.quotas[name])
-            self.world.ledger.touched((name, ()), self.version)
+            self.world.ledger.touched((name, ()), self.version, asked=asked)
 
     # -- what must hold -----------------------------------------------------------------------
 

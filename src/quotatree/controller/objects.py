@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from quotatree.cluster import paths
@@ -24,6 +25,8 @@ LOG: Final = logging.getLogger(__name__)
 
 WATCHED: Final = {kind.plural: kind for kind in (paths.PODS, paths.CLAIMS, paths.SERVICES)}
 """The kinds that are watched where a tree limits what they are counted under."""
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks for the objects of one namespace's old claims."""
 
 
 class Objects:
@@ -39,6 +42,7 @@ class Objects:
         self._group: asyncio.TaskGroup | None = None
         self._followed: set[str] = set()
         self._said: tuple[int, ...] = ()
+        self._look_again: dict[AccountKey, float] = {}
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -76,7 +80,12 @@ class Objects:
         self._live.ring()
 
     def _seen(self, resource: str, obj: dict[str, Any]) -> Sighting:
-        return sightings.parse(resource, obj, shift=self._live.clock() - self._wall())
+        now = self._live.clock()
+        seen = sightings.parse(resource, obj, shift=now - self._wall())
+        if seen.until is not None and seen.after is not None and seen.until < now:
+            # It ended before this was said of it: to count it whole again would look like growth.
+            return replace(seen, charge=seen.after, until=None, after=None)
+        return seen
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -84,7 +93,10 @@ class Objects:
         """Let time happen to the account; returns where a counter is to be put right."""
         late, old = self._live.world.ledger.truth.pass_time(now)
         for key in old:
-            errands.send(("lapse", key), functools.partial(self._lapse, key))
+            if self._look_again.get(key, now) <= now:
+                self._look_again[key] = now + LOOK_EVERY
+                errands.send(("lapse", key), functools.partial(self._lapse, key))
+        self._look_again = {key: at for key, at in self._look_again.items() if at > now}
         return late
 
     async def _lapse(self, key: AccountKey) -> None:
@@ -94,7 +106,8 @@ class Objects:
         then, or never will.
         """
         now, found = self._live.clock(), {}
-        for resource in sorted(self._followed):
+        # A kind that may not be listed has no claims, and must not keep those of others.
+        for resource in sorted(self._followed & self._live.world.ledger.truth.listed):
             items, _ = await self._client.list_all(
                 WATCHED[resource], namespace=key[0], each=_identity
             )

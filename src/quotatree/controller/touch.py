@@ -49,6 +49,7 @@ class Toucher:
         account = ledger.account(*key)
         if account is None:
             return
+        asked = ledger.overdue(key)
         written = await self._write(
             effect.PatchManaged(
                 namespace=key[0],
@@ -58,7 +59,7 @@ class Toucher:
             )
         )
         if written is not None:
-            ledger.touched(key, managed.parse(written).resource_version)
+            ledger.touched(key, managed.parse(written).resource_version, asked=asked)
 
     async def _namespace(self, name: Namespace) -> None:
         seen = self._live.world.namespaces.get(name)

@@ -118,7 +118,8 @@ class Account:
     def lasts(self, tightening: Tightening, timing: Timing, now: float) -> bool:
         """Whether a tightening must not be taken back yet, old as it may be."""
         if self.resource_version <= tightening.base:
-            return True  # its write may yet land, and nobody would take that back
+            # Its write may yet land, for as long as an API server works on a request.
+            return tightening.since + timing.lost_after > now
         if any(r.state is State.HELD for r in self.reservations):
             return True  # the retry is still to be judged by it
         # A batch is tried four times, and our write would be in the way of the later ones.

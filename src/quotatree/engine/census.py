@@ -22,6 +22,10 @@ MOST_SHARED: Final = 4096
 Most pods are alike: the amounts of one take some two kilobytes."""
 
 
+ONE_DEADLINE: Final = 1.0
+"""Seconds: two readings of one deadline differ by less, since wall clocks are set."""
+
+
 class _Kept:
     """What is kept of one object."""
 
@@ -97,10 +101,13 @@ class Census:
         if kept is None:
             kept = space.objects[seen.uid] = _Kept(seen.resource_version, charge)
         kept.version, kept.charge = seen.resource_version, charge
-        kept.until, kept.after = seen.until, None
+        known, kept.until, kept.after = kept.until, seen.until, None
         if seen.until is not None and seen.after is not None:
             kept.after = self._share(seen.after)
-            heapq.heappush(self._deadlines, (seen.until, seen.namespace, seen.uid))
+            if known is not None and abs(known - seen.until) < ONE_DEADLINE:
+                kept.until = known  # it has its entry: whoever changes a pod all day adds none
+            else:
+                heapq.heappush(self._deadlines, (seen.until, seen.namespace, seen.uid))
         return space.replace(old, charge)
 
     def lose(self, namespace: Namespace, uid: Uid) -> dict[ScopeSet, Amounts]:
@@ -136,7 +143,7 @@ class Census:
                 continue  # gone, or seen again with another time
             old, after = kept.charge, kept.after
             if after is not None:
-                kept.charge, kept.after = after, None
+                kept.charge, kept.after, kept.until = after, None, None
                 space.replace(old, after)
                 changed.add(namespace)
         return changed

@@ -45,18 +45,18 @@ class Doubts:
 
     def ripen(self, now: float, find: Callable[[AccountKey], Account | None]) -> list[AccountKey]:
         """Return what has been quiet for long enough; it is due from now on."""
-        ripe = [
+        ripe = {
             key
             for key, since in self._waiting.items()
             if since is not None and since + QUIET <= now and _quiet(find(key), now)
-        ]
+        }
         self._waiting = {
             key: now if since is None else since
             for key, since in self._waiting.items()
             if key not in ripe
         }
         self._due.update(ripe)
-        return ripe
+        return list(ripe)
 
 
 def _quiet(account: Account | None, now: float) -> bool:

@@ -355,14 +355,25 @@ class Ledger:
         quotas = [key for key in list(self.unsettled) if self._expire_account(key, now)]
         return quotas, self.moves.overdue(now)
 
-    def touched(self, key: AccountKey, resource_version: int) -> None:
-        """Take in that a touch was committed: what is overdue on a base below it is decided."""
+    def overdue(self, key: AccountKey) -> tuple[Reservation, ...]:
+        """Return the grants of an account that a touch sent now is for."""
+        account = self._accounts.get(key)
+        found = account.reservations if account is not None else ()
+        return tuple(r for r in found if r.state is State.OVERDUE)
+
+    def touched(
+        self, key: AccountKey, resource_version: int, *, asked: Collection[Reservation]
+    ) -> None:
+        """Take in that a touch was committed: of what was overdue when it was sent, all is decided.
+
+        What became so since may be based on the touch itself, and still land.
+        """
         account = self._accounts.get(key)
         if account is not None:
             account.reservations = [
                 r
                 for r in account.reservations
-                if r.state is not State.OVERDUE or r.base < resource_version
+                if r.base < resource_version or not any(r is one for one in asked)
             ]
             self._post(key, account)
 

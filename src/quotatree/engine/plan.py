@@ -89,7 +89,8 @@ def _managed(world: World, name: Namespace) -> Iterator[Effect]:
     for quota in sorted(found):
         # Scopes cannot be changed: an impostor of that name measures something else.
         stays = quota in kept and kept[quota] == found[quota].scopes
-        if not stays and not found[quota].terminating:
+        later = (found[quota].epoch or 0) > world.ledger.epoch  # of a leader that came after us
+        if not stays and not later and not found[quota].terminating:
             yield DeleteManaged(namespace=name, quota=quota, uid=found[quota].uid)
     corrections = [
         what for scopes, hard in wanted.items() for what in _stand(world, name, scopes, hard=hard)

@@ -36,7 +36,8 @@ def correct(ledger: Ledger, review: UsageReview) -> Correction:
     said = review.new.used.nanos()
     raised = {r: real[r] for r, amount in said.items() if amount < real.get(r, 0)}
     used = Resources.from_nano(raised)
-    account.recounted = (review.old.resource_version, {**said, **raised})
+    if not review.dry_run:
+        account.recounted = (review.old.resource_version, {**said, **raised})
     hard = EMPTY
     if account.tightening is not None:
         hard = as_tight(review.old, Resources.from_nano({**said, **raised}))
@@ -49,7 +50,7 @@ def as_tight(seen: ManagedQuota, used: Resources) -> Resources:
     spec, old = seen.spec_hard.nanos(), seen.used.nanos()
     return Resources.from_nano(
         {
-            r: amount - max(0, old.get(r, 0) - used.nano(r) if r in used else 0)
+            r: max(0, amount - max(0, old.get(r, 0) - used.nano(r) if r in used else 0))
             for r, amount in seen.status_hard.nanos().items()
             if amount < spec.get(r, 0)
         }

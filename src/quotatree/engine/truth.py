@@ -19,7 +19,7 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from quotatree.engine import claims
@@ -108,7 +108,16 @@ class Truth:
             fresh = [r for r in account.used if self.knows(r) and not before.get(r)]
             beyond = {r: account.used[r] - account.seen.get(r, 0) for r in fresh}
             self._claim(account, beyond, sure=True)
+            for _, grant in _in_flight(account):  # granted before these names were known
+                for r in fresh:
+                    if (more := grant.written.get(r, 0) - account.used[r]) > 0:
+                        grant.claim.amounts[r] = more
             self._post(key, account)
+
+    @property
+    def listed(self) -> Set[str]:
+        """The kinds of which every object is known; only these have claims."""
+        return self._positions.keys()
 
     def knows(self, name: str) -> bool:
         """Whether every object that is counted under a resource name is known here."""
@@ -175,6 +184,9 @@ class Truth:
             self._claim(account, inside, sure=True)
             beyond = {r: x - max(0, inside[r]) for r, x in grown.items()}
             self._claim(account, beyond, sure=False)
+        else:  # counted for the first time: its objects may be on their way to us
+            first = {r: x for r, x in grown.items() if r not in account.used}
+            self._claim(account, first, sure=True)
         claims.shrink(account.claims, {r: -x for r, x in excess.items() if x < 0})
         account.claims = [claim for claim in account.claims if claim.amounts]
 
@@ -281,9 +293,8 @@ class Truth:
 
     def want(self, key: AccountKey) -> None:
         """Ask for an account's counter to be put right at once: somebody waits for the room."""
-        if key not in self._due:
-            self._due.add(key)
-            self._wanted.add(key)
+        self._due.add(key)
+        self._wanted.add(key)  # each time: what was in flight at the last plan may have landed
 
     def take_wanted(self) -> list[Namespace]:
         """Return, once, the namespaces that were asked for."""

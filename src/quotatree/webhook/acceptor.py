@@ -11,6 +11,7 @@ It is told who leads by its decider, and has no credentials of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -24,7 +25,7 @@ import orjson
 
 from quotatree import telemetry
 from quotatree.cluster import eventloop
-from quotatree.webhook import chain, server, unanswered
+from quotatree.webhook import chain, routes, server, unanswered
 from quotatree.webhook.frames import Answer
 from quotatree.webhook.pulse import UnansweredError
 from quotatree.webhook.ways import Other, Own
@@ -69,7 +70,7 @@ class Acceptor:
                 self.certified.set()
             case {"here": bool(here), "leader": str(url)}:
                 self._here = here
-                if not url:
+                if not url.startswith("https://"):  # nothing else vouches for who answers
                     self._leader = None
                 elif self._leader is None or self._leader.url != url:
                     self._leader = Other(url, session=self._session)
@@ -109,6 +110,8 @@ async def run(link: socket.socket, place: Place) -> None:
             acceptor, host=place.host, port=place.port, tls=acceptor.context
         )
         try:
+            with contextlib.suppress(UnansweredError):
+                await acceptor.own.ask(routes.ALIVE)  # so its decider knows that it listens
             await listening
         finally:
             await runner.cleanup()

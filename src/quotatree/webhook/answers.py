@@ -38,7 +38,8 @@ class Answers:
             return _said("ok")
         if path == routes.READY:
             return self._ready()
-        if self.desk is None:
+        lenient = path == routes.LENIENT_USAGE
+        if self.desk is None or (lenient and not self.desk.live.loaded):
             return unanswered.answer(path, body, "this replica begins or ends a term")
         handlers: dict[str, Handler] = {
             routes.USAGE: self.desk.usage,
@@ -82,6 +83,7 @@ class Counter:
         self._reader = reader
         self._writer = writer
         self._busy: set[asyncio.Task[None]] = set()
+        self.listening = asyncio.Event()
 
     def tell(self, **what: object) -> None:
         """Tell the acceptor something; see `acceptor.Acceptor.heard` for what it understands."""
@@ -90,6 +92,7 @@ class Counter:
     async def serve(self) -> None:
         """Answer until the acceptor is gone."""
         while (frame := await frames.read(self._reader)) is not None:
+            self.listening.set()  # it asks for itself as soon as it does
             asked = frames.question(frame.content)
             self._send(Frame(Kind.TAKEN, frame.number, b""))
             # After a standstill the questions of before are still here, and nobody waits for them.

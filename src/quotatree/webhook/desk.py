@@ -148,7 +148,7 @@ class Desk:
             written = managed.parse(await self.apply(write))
         except ClusterError as error:
             ledger.release_hold(key)
-            if error.status in {404, 409}:
+            if 400 <= error.status < 500:  # it was not carried out
                 ledger.tightenings.lost(key, verdict.resource_version)
         else:
             self.listener.refused(asked.old.namespace, verdict.limits)

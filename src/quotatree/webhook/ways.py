@@ -127,6 +127,7 @@ class Other:
                         data=body,
                         ssl=trust,
                         server_hostname=host,
+                        allow_redirects=False,
                     )
             self._pulse.heard()
             async with response, asyncio.timeout(begun + PATIENCE - time.monotonic()):

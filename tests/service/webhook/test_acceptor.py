@@ -150,6 +150,13 @@ async def test_another_hands_a_review_on_and_closes_the_connection(start):
     assert (leader.decider.asked, other.decider.asked) == ([routes.USAGE], [])
 
 
+async def test_a_leader_for_whom_nothing_vouches_is_not_asked(start):
+    other = await start()
+    other.follow("http://127.0.0.1:1")
+    await other.ask()
+    assert other.decider.asked == [routes.USAGE]
+
+
 async def test_a_replica_that_knows_of_no_leader_asks_its_own_decider(start):
     alone = await start()
     told = await alone.ask()

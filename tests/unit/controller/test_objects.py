@@ -73,6 +73,21 @@ async def test_what_is_listed_changed_and_deleted_is_counted():
     assert counts == [2, 3, 3, 3, 2, 0]
 
 
+async def test_what_is_said_of_a_pod_that_has_ended_is_no_growth():
+    """Else it would take the claim of a pod that is still to come."""
+    live, _, objects = ground(Cluster(), now=100.0)
+    ended = pod("old", 10)
+    ended["metadata"] |= {
+        "deletionTimestamp": "1970-01-01T00:00:10Z",
+        "deletionGracePeriodSeconds": 0,
+        "finalizers": ["example.com/kept"],
+    }
+    objects.take("pods", Changed(object=ended, resource_version=10))
+    ended["metadata"]["resourceVersion"] = "11"
+    objects.take("pods", Changed(object=ended, resource_version=11))
+    assert seen(live) == 0
+
+
 async def test_only_kinds_that_a_tree_limits_are_watched_and_each_once():
     live, _, objects = ground(Cluster())
     group = Group()

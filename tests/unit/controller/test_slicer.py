@@ -9,6 +9,7 @@ import pytest
 from quotatree.cluster.live import Live
 from quotatree.controller.errands import Errands
 from quotatree.controller.slicer import MOST_TRIES, Slicer
+from quotatree.engine.slices import SliceSettings
 from quotatree.errors import ClusterError
 from quotatree.model import effect
 from quotatree.model.names import Namespace
@@ -64,7 +65,7 @@ async def written(cluster: Cluster) -> str:
 
 
 def living() -> Live:
-    live = Live(clock=lambda: 1.0)
+    live = Live(clock=lambda: 1.0, slices=SliceSettings(enabled=True))
     live.lead(1)
     words.world("org: cpu 100 > a: holds cpu 1", into=live.world)
     return live

@@ -171,9 +171,23 @@ def test_a_forged_review_neither_lowers_the_ledger_nor_takes_room_for_ever() -> 
     touch, _ = world.ledger.expire(NOW + 1)
     (key,) = touch
     world.see_managed(words.managed(world, "a", used={"cpu": "9"}, version=5000))
-    world.ledger.touched(key, 5000)
+    world.ledger.touched(key, 5000, asked=world.ledger.overdue(key))
     world.ledger.expire(NOW + 2)
     assert isinstance(ask(world, "b", cpu="1", now=NOW + 2), Admit)
+
+
+def test_a_touch_settles_only_what_was_overdue_when_it_was_sent() -> None:
+    """Its answer may be late, and what was granted on the touched state is still to land."""
+    world = words.world("org: cpu 10 > a; org > b")
+    key = (Namespace("a"), ())
+    assert isinstance(ask(world, "a", cpu="1"), Admit)
+    world.ledger.expire(NOW + 1)
+    asked = world.ledger.overdue(key)
+    world.see_managed(words.managed(world, "a", used={"cpu": "1"}, version=5000))
+    assert isinstance(ask(world, "a", cpu="9", now=NOW + 1.1), Admit)
+    world.ledger.expire(NOW + 2.2)
+    world.ledger.touched(key, 5000, asked=asked)
+    assert not isinstance(ask(world, "b", cpu="2", now=NOW + 2.3), Admit)
 
 
 def test_a_dry_run_reserves_nothing() -> None:

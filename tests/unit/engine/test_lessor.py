@@ -20,7 +20,7 @@ from quotatree.testing import words
 from quotatree.units.resources import Resources
 
 NOW = 100.0
-SETTINGS = SliceSettings(after=0.0)
+SETTINGS = SliceSettings(enabled=True, after=0.0)
 
 
 class Tree:
@@ -88,7 +88,7 @@ def test_who_had_to_ask_is_offered_more_at_the_next_tick() -> None:
 
 
 def test_a_burst_is_over_before_its_slice_is_written() -> None:
-    tree = Tree("org: cpu 100 > a", SliceSettings(after=1.0))
+    tree = Tree("org: cpu 100 > a", SliceSettings(enabled=True, after=1.0))
     for used in range(1, 6):
         tree.grow("a", cpu=str(used))
     assert tree.write(NOW + 0.9) == {}
@@ -159,7 +159,7 @@ def test_a_slice_fits_where_its_namespace_may_be_moving_to_as_well() -> None:
 
 
 def test_where_it_is_switched_off_slices_are_taken_back() -> None:
-    tree = Tree("org: cpu 100 > a; org > b", SliceSettings(enabled=False))
+    tree = Tree("org: cpu 100 > a; org > b", SliceSettings())
     tree.grow("a", cpu="2")
     tree.give("b", cpu="9")
     assert tree.write() == {"b": ""}

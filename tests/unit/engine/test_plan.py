@@ -411,6 +411,23 @@ def test_an_impostor_with_scopes_of_its_own_is_replaced() -> None:
     assert world.managed[Namespace("a")]["quotatree"].scopes == ()
 
 
+@pytest.mark.parametrize(("of_a_later_leader", "want"), [(False, 1), (True, 0)])
+def test_a_quota_that_a_later_leader_wrote_is_not_deleted(of_a_later_leader, want) -> None:
+    world, cluster = settled("org: cpu 5 > a")
+    seen = world.managed[Namespace("a")]["quotatree"]
+    unknown = replace(
+        seen,
+        name=QuotaName("quotatree-other"),
+        uid=names.Uid("other"),
+        resource_version=cluster.versions.next(),
+        scopes=BEST_EFFORT,
+        epoch=world.ledger.epoch + of_a_later_leader,
+    )
+    world.see_managed(unknown)
+    planned = plan.plan_namespace(world, Namespace("a"))
+    assert sum(isinstance(what, effect.DeleteManaged) for what in planned) == want
+
+
 def test_a_namespace_that_left_its_tree_comes_back_without_old_numbers() -> None:
     world, cluster = settled("org: cpu 5 > a: holds cpu 5")
     change(world, "a", parent=None)

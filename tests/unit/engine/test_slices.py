@@ -7,7 +7,7 @@ import pytest
 from quotatree.engine import slices
 from quotatree.engine.slices import Level, Offer, SliceSettings
 
-SETTINGS = SliceSettings(share=4, first=4, horizon=5.0)
+SETTINGS = SliceSettings(enabled=True, share=4, first=4, horizon=5.0)
 
 
 def level(hard: int | None, *, charge: int = 0, idle: int = 0, slack: int = 0) -> Level:

@@ -56,6 +56,15 @@ def test_a_batch_waits_for_a_sibling_in_flight_where_there_is_room(
     assert isinstance(ask(world, "b", cpu="40"), want)
 
 
+def test_a_tightening_whose_fate_nobody_knows_ends_when_its_request_must_have() -> None:
+    world = words.world("org: cpu 10 > a; org > b: holds cpu 9")
+    assert isinstance(ask(world, "a", cpu="40"), Tighten)
+    lost = world.ledger.timing.lost_after
+    assert world.ledger.loosen(NOW + lost - 1) == []
+    world.ledger.expire(NOW + lost)
+    assert world.ledger.loosen(NOW + lost) == ["a"]
+
+
 def test_after_the_wait_a_batch_is_tightened_to_what_is_left() -> None:
     world = words.world("org: cpu 10 > a; org > b")
     ask(world, "a", cpu="4")

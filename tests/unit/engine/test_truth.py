@@ -186,6 +186,35 @@ def test_whoever_is_charged_for_what_is_gone_itself_is_put_right_and_judged_agai
     assert isinstance(ask(world, A, 4), Admit)
 
 
+def test_whoever_asks_again_has_it_written_down_again():
+    world = ground("org: pods 5 > a: holds pods 4; org > b", a=4)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    wanted = []
+    for _ in range(2):
+        ask(world, B, 2)
+        wanted.append(world.ledger.truth.take_wanted())
+    assert wanted == [[A], [A]]
+
+
+def test_a_grant_from_before_the_pods_were_listed_is_sure_too():
+    world = ground("org: pods 10 > a: holds pods 1")
+    fresh = words.world("org: pods 10 > a: holds pods 1; org > b")
+    assert isinstance(ask(fresh, A, 8), Admit)
+    fresh.ledger.truth.relist("pods", [pod("a", 0)], next(LATER))
+    commit(fresh, A, 8)
+    commit(fresh, A, 1)
+    assert held(fresh, A) == 8
+    assert held(world, A) == 1
+
+
+def test_one_pod_that_changes_all_day_has_one_deadline():
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    dying = {"until": NOW + 9.0, "after": ENDED}
+    for _ in range(50):
+        world.ledger.truth.see("pods", pod("a", 0, **dying))
+    assert len(world.ledger.truth.census._deadlines) == 1
+
+
 def test_nothing_is_written_down_while_a_growth_is_in_flight():
     world = ground("org: pods 10 > a: holds pods 4", a=4)
     assert isinstance(ask(world, A, 5), Admit)
