@@ -35,7 +35,7 @@ class Answers:
     async def answer(self, path: str, body: bytes = b"") -> Answer:
         """Answer one request; what cannot be read is 400, a fault of ours 500 and a log line."""
         if path == routes.ALIVE:
-            return _said("ok")
+            return frames.said("ok")
         if path == routes.READY:
             return self._ready()
         lenient = path == routes.LENIENT_USAGE
@@ -51,19 +51,15 @@ class Answers:
         try:
             return Answer(body=await handlers[path](review.request_of(body)))
         except InputError as error:
-            return _said(f"cannot read this AdmissionReview: {error}", status=400)
+            return frames.said(f"cannot read this AdmissionReview: {error}", status=400)
         except Exception:
             LOG.exception("a review could not be answered", extra={"path": path})
-            return _said("quotatree failed to decide; see its log", status=500)
+            return frames.said("quotatree failed to decide; see its log", status=500)
 
     def _ready(self) -> Answer:
         if (self.desk is not None and self.desk.live.loaded) or self.follows():
-            return _said("ok")
-        return _said("reading the cluster", status=503)
-
-
-def _said(text: str, *, status: int = 200) -> Answer:
-    return Answer(status=status, media=frames.TEXT, body=f"{text}\n".encode())
+            return frames.said("ok")
+        return frames.said("reading the cluster", status=503)
 
 
 class Answering(Protocol):
@@ -97,7 +93,7 @@ class Counter:
             self._send(Frame(Kind.TAKEN, frame.number, b""))
             # After a standstill the questions of before are still here, and nobody waits for them.
             if asked.until < time.monotonic():
-                self._send(Frame(Kind.ANSWER, frame.number, _said("late", status=503).pack()))
+                self._send(Frame(Kind.ANSWER, frame.number, frames.said("late", status=503).pack()))
                 continue
             task = asyncio.create_task(self._answer(frame.number, asked))
             self._busy.add(task)

@@ -75,6 +75,11 @@ class Answer:
         return _ANSWERED.pack(self.status, _MEDIA.index(self.media)) + self.body
 
 
+def said(text: str, *, status: int = 200) -> Answer:
+    """Return an answer of one line of text."""
+    return Answer(status=status, media=TEXT, body=f"{text}\n".encode())
+
+
 def question(content: bytes) -> Question:
     """Return what `Question.pack` packed."""
     until, length = _ASKED.unpack_from(content)

@@ -15,13 +15,9 @@ def answer(path: str, body: bytes, why: str) -> Answer:
     judged, must not wait for us.
     """
     if path not in routes.REFUSABLE:
-        return _said(why, status=503)
+        return frames.said(why, status=503)
     try:
         uid = review.uid_of(review.request_of(body))
     except InputError as error:
-        return _said(f"cannot read this AdmissionReview: {error}", status=400)
+        return frames.said(f"cannot read this AdmissionReview: {error}", status=400)
     return Answer(body=review.later(uid, why))
-
-
-def _said(text: str, *, status: int) -> Answer:
-    return Answer(status=status, media=frames.TEXT, body=f"{text}\n".encode())
