@@ -227,7 +227,7 @@ class TruthMachine(RuleBasedStateMachine):
         """Write a counter of which a grant never showed, if it is the one that is known here."""
         account = self.world.ledger.account(name, ())
         known = account is not None and account.resource_version
-        asked = self.world.ledger.overdue((name, ()))
+        asked = account.overdue() if account is not None else ()
         if known == self.quotas[name].resource_version and self.commit(self.quotas[name]):
             self.world.see_managed(self.quotas[name])
             self.world.ledger.touched((name, ()), self.version, asked=asked)

@@ -49,7 +49,7 @@ class Toucher:
         account = ledger.account(*key)
         if account is None:
             return
-        asked = ledger.overdue(key)
+        asked = account.overdue()
         written = await self._write(
             effect.PatchManaged(
                 namespace=key[0],

@@ -5,13 +5,13 @@ Mutable, and changed by the ledger alone; nothing here knows of the tree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from quotatree.engine.claims import Claim
 from quotatree.engine.forest import NOTHING, Amounts
-from quotatree.engine.reservation import Reservation, State, Tightening, Timing
+from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.scope import ScopeSet
@@ -91,6 +91,43 @@ class Account:
             if reservation.state is not but:
                 _raise_to(held, reservation.used)
         return held
+
+    def happen(self, happening: Happening, *, above: int | None = None) -> None:
+        """Let something happen to the reservations, or to those with a base below `above`."""
+        self.reservations = [
+            r
+            for r in self.reservations
+            if (above is not None and r.base >= above) or r.step(happening) is not State.SETTLED
+        ]
+
+    def pass_time(self, now: float, *, again: float) -> bool:
+        """Let time happen to the reservations; returns whether the object is to be touched."""
+        touch = sum(r.pass_time(now, again=again) for r in self.reservations) > 0
+        self.reservations = [r for r in self.reservations if r.state is not State.SETTLED]
+        return touch
+
+    def release_hold(self) -> None:
+        """Give up the room of a tightening that lost."""
+        self.reservations = [
+            r
+            for r in self.reservations
+            if r.state is not State.HELD or r.step(Happening.LOST) is not State.SETTLED
+        ]
+
+    def overdue(self) -> tuple[Reservation, ...]:
+        """Return the grants that a touch sent now is for."""
+        return tuple(r for r in self.reservations if r.state is State.OVERDUE)
+
+    def touched(self, resource_version: int, *, asked: Collection[Reservation]) -> None:
+        """Take in that a touch was committed: of what was overdue when it was sent, all is decided.
+
+        What became so since may be based on the touch itself, and still land.
+        """
+        self.reservations = [
+            r
+            for r in self.reservations
+            if r.base < resource_version or not any(r is one for one in asked)
+        ]
 
     def may_miss(self, seen: ManagedQuota) -> bool:
         """Whether `seen` begins to count what was made while the namespace was born.

@@ -190,7 +190,7 @@ class Ledger:
         account.ready = seen.ready
         account.tight = is_tight(seen)
         self.unmeasured.note(key, account)
-        self._happen(account, Happening.NEWER, above=seen.resource_version)
+        account.happen(Happening.NEWER, above=seen.resource_version)
         self._post(key, account)
         if stands:
             self._on_change(seen.namespace)
@@ -243,14 +243,6 @@ class Ledger:
         wanted = room.ceilings(self.forest.get(name), scopes)
         kept = {r: a for r, a in old.items() if r not in new and r in wanted}
         return {**kept, **new}
-
-    def _happen(self, account: Account, happening: Happening, *, above: int | None = None) -> None:
-        """Let something happen to the account's reservations with a base below `above`."""
-        account.reservations = [
-            r
-            for r in account.reservations
-            if (above is not None and r.base >= above) or r.step(happening) is not State.SETTLED
-        ]
 
     def _post(self, key: AccountKey, account: Account) -> None:
         """Bring the account's holding into the forest."""
@@ -310,7 +302,7 @@ class Ledger:
         """Count `used` as held from now on; it takes the place of a hold."""
         account = self._accounts[key]
         account.granted_at = now
-        self._happen(account, Happening.GRANTED)
+        account.happen(Happening.GRANTED)
         deadline = now + self.timing.touch_after
         account.reservations.append(
             Reservation(State.PENDING, base=base, used=dict(used), deadline=deadline, grant=grant)
@@ -339,11 +331,7 @@ class Ledger:
         """Give the held room back: the tightening lost, or there was none."""
         account = self._accounts.get(key)
         if account is not None:
-            account.reservations = [
-                r
-                for r in account.reservations
-                if r.state is not State.HELD or r.step(Happening.LOST) is not State.SETTLED
-            ]
+            account.release_hold()
             self._post(key, account)
 
     def expire(self, now: float) -> tuple[list[AccountKey], list[Namespace]]:
@@ -355,35 +343,20 @@ class Ledger:
         quotas = [key for key in list(self.unsettled) if self._expire_account(key, now)]
         return quotas, self.moves.overdue(now)
 
-    def overdue(self, key: AccountKey) -> tuple[Reservation, ...]:
-        """Return the grants of an account that a touch sent now is for."""
-        account = self._accounts.get(key)
-        found = account.reservations if account is not None else ()
-        return tuple(r for r in found if r.state is State.OVERDUE)
-
     def touched(
         self, key: AccountKey, resource_version: int, *, asked: Collection[Reservation]
     ) -> None:
-        """Take in that a touch was committed: of what was overdue when it was sent, all is decided.
-
-        What became so since may be based on the touch itself, and still land.
-        """
+        """Take in that a touch was committed; `asked` was overdue when it was sent."""
         account = self._accounts.get(key)
         if account is not None:
-            account.reservations = [
-                r
-                for r in account.reservations
-                if r.base < resource_version or not any(r is one for one in asked)
-            ]
+            account.touched(resource_version, asked=asked)
             self._post(key, account)
 
     def _expire_account(self, key: AccountKey, now: float) -> bool:
         account = self._accounts[key]
         if not any(r.deadline <= now for r in account.reservations):
             return False
-        again = self.timing.touch_after
-        touch = sum(r.pass_time(now, again=again) for r in account.reservations) > 0
-        account.reservations = [r for r in account.reservations if r.state is not State.SETTLED]
+        touch = account.pass_time(now, again=self.timing.touch_after)
         self._post(key, account)
         return touch
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from quotatree.engine import admit
+from quotatree.engine.account import AccountKey
 from quotatree.engine.ledger import Ledger
+from quotatree.engine.reservation import Reservation
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.review import UsageReview
@@ -23,6 +25,12 @@ def ask(world: World, name: str, now: float = NOW, **used: str) -> Verdict:
     new = replace(old, used=Resources.parse({k.replace("_", "/"): v for k, v in used.items()}))
     review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
     return admit.decide(world.ledger, review, now=now, arrived=NOW)
+
+
+def overdue(world: World, key: AccountKey) -> tuple[Reservation, ...]:
+    account = world.ledger.account(*key)
+    assert account is not None
+    return account.overdue()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +179,7 @@ def test_a_forged_review_neither_lowers_the_ledger_nor_takes_room_for_ever() -> 
     touch, _ = world.ledger.expire(NOW + 1)
     (key,) = touch
     world.see_managed(words.managed(world, "a", used={"cpu": "9"}, version=5000))
-    world.ledger.touched(key, 5000, asked=world.ledger.overdue(key))
+    world.ledger.touched(key, 5000, asked=overdue(world, key))
     world.ledger.expire(NOW + 2)
     assert isinstance(ask(world, "b", cpu="1", now=NOW + 2), Admit)
 
@@ -182,7 +190,7 @@ def test_a_touch_settles_only_what_was_overdue_when_it_was_sent() -> None:
     key = (Namespace("a"), ())
     assert isinstance(ask(world, "a", cpu="1"), Admit)
     world.ledger.expire(NOW + 1)
-    asked = world.ledger.overdue(key)
+    asked = overdue(world, key)
     world.see_managed(words.managed(world, "a", used={"cpu": "1"}, version=5000))
     assert isinstance(ask(world, "a", cpu="9", now=NOW + 1.1), Admit)
     world.ledger.expire(NOW + 2.2)
