@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from quotatree.cluster.live import Live
 from quotatree.codec import managed, namespaces
@@ -16,10 +16,6 @@ from quotatree.controller.errands import Errands
 from quotatree.engine.account import AccountKey
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace
-
-LOST_AFTER: Final = 40.0
-"""Seconds after which a Namespace whose creation was let pass will not appear any more: the API
-server gives each write 34 s."""
 
 Write = Callable[[effect.Effect], Awaitable[dict[str, Any] | None]]
 """Carries an effect out; None when it lost its compare-and-swap, or its object is gone."""
@@ -31,7 +27,6 @@ class Toucher:
     def __init__(self, live: Live, write: Write) -> None:
         self._live = live
         self._write = write
-        self._absent: dict[Namespace, tuple[float, float]] = {}
 
     def send(self, errands: Errands, now: float) -> None:
         """Let time happen to the ledger, and send off the touches that this asks for."""
@@ -42,7 +37,7 @@ class Toucher:
             if name in self._live.world.namespaces:
                 errands.send(name, functools.partial(self._namespace, name))
             else:
-                self._await_creation(name, now)
+                self._live.world.ledger.moves.lapse(name, now)
 
     async def _quota(self, key: AccountKey) -> None:
         ledger = self._live.world.ledger
@@ -65,21 +60,12 @@ class Toucher:
         seen = self._live.world.namespaces.get(name)
         if seen is None:
             return
+        moves = self._live.world.ledger.moves
+        asked = moves.overdue(name)
         touched = {names.ANNOTATION_TOUCHED: str(seen.resource_version)}
         written = await self._write(
             effect.PatchNamespace(namespace=name, uid=seen.uid, annotations=touched)
         )
         if written is not None:
             version = namespaces.parse(written).resource_version
-            self._live.world.ledger.moves.touched(name, version)
-
-    def _await_creation(self, name: Namespace, now: float) -> None:
-        """Give up a place that was kept for a Namespace which never came."""
-        lapse = 3 * self._live.world.ledger.timing.touch_after
-        since, last = self._absent.get(name, (now, now))
-        since = since if now - last <= lapse else now  # it came and went: this is another one
-        self._absent = {n: t for n, t in self._absent.items() if now - t[1] <= lapse}
-        self._absent[name] = (since, now)
-        if now - since > LOST_AFTER:
-            del self._absent[name]
-            self._live.world.ledger.moves.touched(name, 0)
+            moves.touched(name, version, asked=asked)

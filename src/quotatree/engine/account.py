@@ -166,10 +166,14 @@ class Account:
 
 @dataclass(slots=True, kw_only=True)
 class Move:
-    """A granted change of parent that is not committed yet."""
+    """A granted change of parent that is not committed yet.
+
+    `since`: when it was granted, in seconds of the caller's monotonic clock.
+    """
 
     target: Namespace
     reservation: Reservation
+    since: float
 
 
 def is_tight(seen: ManagedQuota) -> bool:

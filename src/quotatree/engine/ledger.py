@@ -341,7 +341,7 @@ class Ledger:
         """
         self.tightenings.pass_time(now)
         quotas = [key for key in list(self.unsettled) if self._expire_account(key, now)]
-        return quotas, self.moves.overdue(now)
+        return quotas, self.moves.pass_time(now)
 
     def touched(
         self, key: AccountKey, resource_version: int, *, asked: Collection[Reservation]

@@ -6,7 +6,7 @@ comes the Namespace is touched (`engine.reservation`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from quotatree.engine.account import Move
 from quotatree.engine.forest import Forest, Node
@@ -33,7 +33,8 @@ class Moves:
         """Charge `name` to `target` too, until an event shows whether the move was committed."""
         deadline = now + self._timing.touch_after
         grant = Reservation(State.PENDING, base=base, used={}, deadline=deadline)
-        self._pending.setdefault(name, []).append(Move(target=target, reservation=grant))
+        move = Move(target=target, reservation=grant, since=now)
+        self._pending.setdefault(name, []).append(move)
         self._forest.ghost(self._forest.node(name), self._forest.node(target))
 
     def settle(self, name: Namespace, resource_version: int) -> bool:
@@ -42,25 +43,39 @@ class Moves:
         left = [m for m in moves if m.reservation.base >= resource_version]
         return self._keep(name, left)
 
-    def touched(self, name: Namespace, resource_version: int) -> None:
-        """Take in that a touch of `name` was committed: whatever was overdue is decided.
+    def overdue(self, name: Namespace) -> tuple[Move, ...]:
+        """Return the moves that a touch of `name` sent now is for."""
+        pending = self._pending.get(name, ())
+        return tuple(m for m in pending if m.reservation.state is State.OVERDUE)
+
+    def touched(self, name: Namespace, resource_version: int, *, asked: Collection[Move]) -> None:
+        """Take in that a touch of `name` was committed: of what it was `asked` for, all is decided.
 
         A base that is not below the touch was never the object's: no API server asked about it.
+        What was granted since may be based on the touch itself, and still land.
         """
         self._keep(
             name,
             [
                 m
                 for m in self._pending.get(name, [])
-                if m.reservation.state is not State.OVERDUE or m.reservation.base < resource_version
+                if m.reservation.base < resource_version or not any(m is one for one in asked)
             ],
         )
+
+    def lapse(self, name: Namespace, now: float) -> None:
+        """Give up the moves of a Namespace that does not exist, once they cannot commit any more.
+
+        Nothing can touch what is yet to be created; the API server ends each request in time.
+        """
+        until = now - self._timing.lost_after
+        self._keep(name, [m for m in self._pending.get(name, []) if m.since > until])
 
     def forget(self, name: Namespace) -> None:
         """Drop the moves of a Namespace that is gone; its node is unlinked by whoever says so."""
         self._pending.pop(name, None)
 
-    def overdue(self, now: float) -> list[Namespace]:
+    def pass_time(self, now: float) -> list[Namespace]:
         """Let time happen; returns the namespaces to touch."""
         again = self._timing.touch_after
         return [

@@ -3,7 +3,6 @@
 import asyncio
 
 from quotatree.cluster.live import Live
-from quotatree.controller import touch
 from quotatree.controller.errands import Errands
 from quotatree.controller.touch import Toucher
 from quotatree.model import effect
@@ -74,7 +73,7 @@ def test_a_creation_is_waited_for_as_long_as_the_api_server_may_take():
     live = awaiting()
     expected(live, now=0.0)
     moments = [float(second) for second in range(1, 44)]
-    want = [now - 1 > touch.LOST_AFTER for now in moments]
+    want = [now >= live.world.ledger.timing.lost_after for now in moments]
     assert given_up(live, *moments) == want
     assert any(want)
 
@@ -82,11 +81,6 @@ def test_a_creation_is_waited_for_as_long_as_the_api_server_may_take():
 def test_a_second_creation_of_the_same_name_has_a_time_of_its_own():
     live = awaiting()
     expected(live, now=0.0)
-    toucher = Toucher(live, lambda _: asyncio.sleep(0))
-    for second in range(1, 30):
-        toucher.send(None, float(second))
-    live.world.ledger.moves.touched(Namespace("new"), 0)  # it came
-    expected(live, now=100.0)
-    for second in range(101, 140):
-        toucher.send(None, float(second))
-        assert live.world.ledger.moves
+    expected(live, now=30.0)
+    seen = given_up(live, *(float(second) for second in range(1, 72)))
+    assert seen.index(True) + 1 == 30 + live.world.ledger.timing.lost_after

@@ -83,6 +83,32 @@ def test_a_move_that_lost_gives_its_room_back_when_the_touch_is_seen() -> None:
     assert room(world, "other") == 4
 
 
+def test_a_touch_settles_only_the_moves_that_it_was_sent_for() -> None:
+    """Its answer may be late, and what was granted on the touched state is still to land."""
+    world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4; third: cpu 4")
+    ask(world, "a", "other")
+    world.ledger.expire(NOW + 1)
+    asked = world.ledger.moves.overdue(Namespace("a"))
+    world.see_namespace(replace(world.namespaces[Namespace("a")], resource_version=1000))
+    assert isinstance(ask(world, "a", "third"), Admit)
+    world.ledger.expire(NOW + 2)
+    world.ledger.moves.touched(Namespace("a"), 1000, asked=asked)
+    assert (room(world, "other"), room(world, "third")) == (4, 1)
+
+
+def test_a_move_on_a_base_that_never_was_ends_with_the_touch() -> None:
+    """Nobody but the API server should ask, and a forged review must not take room for ever."""
+    world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4")
+    base = replace(world.namespaces[Namespace("a")], resource_version=10**15)
+    new = replace(base, parent=Namespace("other"))
+    review = NamespaceReview(uid=Uid("m"), old=base, new=new, dry_run=False)
+    attach.decide(world.ledger, review, now=NOW, arrived=NOW)
+    world.ledger.expire(NOW + 1)
+    moves = world.ledger.moves
+    moves.touched(Namespace("a"), 1000, asked=moves.overdue(Namespace("a")))
+    assert room(world, "other") == 4
+
+
 def test_a_dry_run_reserves_no_move() -> None:
     world = words.world("org: cpu 4 > a: holds cpu 3; other: cpu 4")
     assert ask(world, "a", "other", dry_run=True) == Admit(reserved=False)
@@ -126,7 +152,7 @@ def test_a_creation_that_lost_gives_its_room_back_when_it_is_given_up() -> None:
     world = waiting()
     create(world, "t", "org")
     assert world.ledger.expire(NOW + 1)[1] == ["t"]
-    world.ledger.moves.touched(Namespace("t"), attach.CREATED)
+    world.ledger.moves.lapse(Namespace("t"), NOW + world.ledger.timing.lost_after)
     assert (room(world, "org"), list(world.ledger.moves)) == (4, [])
 
 
