@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from quotatree.engine import admit, plan, recount
+from quotatree.engine.account import Way
 from quotatree.model.charge import Charge
 from quotatree.model.effect import PatchManaged, PatchManagedStatus
 from quotatree.model.names import Namespace, Uid
@@ -117,9 +118,12 @@ class TruthMachine(RuleBasedStateMachine):
 
     # -- what may happen ----------------------------------------------------------------------
 
-    @rule(name=names, number=st.integers(1, 3))
-    def ask(self, name: Namespace, number: int) -> None:
-        """Native admission asks for growth of the newest counter."""
+    @rule(name=names, number=st.integers(1, 3), answered=st.booleans())
+    def ask(self, name: Namespace, number: int, answered: bool) -> None:
+        """Native admission asks for growth of the newest counter.
+
+        The answer to a tightening may come before the watch tells what was before it, or be lost.
+        """
         old = self.quotas[name]
         new = replace(old, used=count(pods(old) + number))
         review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
@@ -131,6 +135,8 @@ class TruthMachine(RuleBasedStateMachine):
             hard = verdict.hard.nanos()
             if not self.commit(written(old, used=verdict.used.nanos(), hard=hard)):
                 self.world.ledger.release_hold((name, ()))
+            elif answered:
+                self.world.see_written(self.quotas[name], replaced=old.resource_version)
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data())
@@ -204,8 +210,9 @@ class TruthMachine(RuleBasedStateMachine):
 
     @rule()
     def list_quotas(self) -> None:
+        """The watch of counters is lost; the states in between are never told."""
         for quota in self.quotas.values():
-            self.world.see_managed(quota)
+            self.world.see_managed(quota, way=Way.LISTED)
         self.shown["quotas"] = len(self.history["quotas"])
 
     @rule(seconds=st.sampled_from([0.05, 0.6, 3.0, 20.0, 41.0]))
@@ -228,8 +235,9 @@ class TruthMachine(RuleBasedStateMachine):
         account = self.world.ledger.account(name, ())
         known = account is not None and account.resource_version
         asked = account.overdue() if account is not None else ()
-        if known == self.quotas[name].resource_version and self.commit(self.quotas[name]):
-            self.world.see_managed(self.quotas[name])
+        replaced = self.quotas[name].resource_version
+        if known == replaced and self.commit(self.quotas[name]):
+            self.world.see_written(self.quotas[name], replaced=replaced)
             self.world.ledger.touched((name, ()), self.version, asked=asked)
 
     # -- what must hold -----------------------------------------------------------------------

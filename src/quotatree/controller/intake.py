@@ -8,6 +8,7 @@ from typing import Any
 from quotatree.cluster.live import Live
 from quotatree.cluster.reflector import Change, Changed, Deleted, Listed
 from quotatree.codec import managed, namespaces, quotas
+from quotatree.engine.account import Way
 from quotatree.model import names
 from quotatree.model.names import Namespace, QuotaName
 from quotatree.model.quota import Quota
@@ -76,7 +77,7 @@ class Intake:
             if (quota.namespace, quota.name) not in present:
                 dirty |= self._world.lose_managed(quota)
         for one in seen:
-            dirty |= self._world.see_managed(one)
+            dirty |= self._world.see_managed(one, way=Way.LISTED)
         self._live.ring()
         return dirty
 

@@ -25,6 +25,7 @@ from quotatree.controller.queue import Queue
 from quotatree.controller.slicer import Slicer
 from quotatree.controller.touch import Toucher
 from quotatree.engine import plan
+from quotatree.engine.account import Way
 from quotatree.engine.status import settle_doubts, status_of
 from quotatree.errors import ClusterError
 from quotatree.manifests import crd
@@ -181,13 +182,12 @@ class Controller:
         written = await apply.carry_out(self._client, what, now=self._now(), conditions=conditions)
         world = self._live.world
         match what:
-            case (
-                effect.CreateManaged()
-                | effect.PatchManaged()
-                | effect.PatchManagedStatus()
-                | effect.WriteSlice()
-            ):
-                self._mark(world.see_managed(managed.parse(written)) - {what.namespace})
+            case effect.CreateManaged():
+                seen = managed.parse(written)
+                self._mark(world.see_managed(seen, way=Way.AHEAD) - {what.namespace})
+            case effect.PatchManaged() | effect.PatchManagedStatus() | effect.WriteSlice():
+                seen, replaced = managed.parse(written), what.resource_version
+                self._mark(world.see_written(seen, replaced=replaced) - {what.namespace})
             case (
                 effect.PatchNamespace()
                 | effect.Remember()

@@ -11,7 +11,7 @@ from quotatree.cluster.client import Client
 from quotatree.cluster.live import Live
 from quotatree.codec import managed
 from quotatree.controller.errands import Errands
-from quotatree.engine.account import AccountKey
+from quotatree.engine.account import AccountKey, Way
 from quotatree.errors import ClusterError
 from quotatree.model import effect
 
@@ -58,4 +58,4 @@ class Slicer:
         """Read what the write lost to, ahead of the watch."""
         found = await self._client.find(paths.RESOURCE_QUOTAS, what.quota, namespace=what.namespace)
         if found is not None:
-            self._live.world.see_managed(managed.parse(found))
+            self._live.world.see_managed(managed.parse(found), way=Way.AHEAD)

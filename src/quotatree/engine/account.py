@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
-from quotatree.engine.claims import Claim
+from quotatree.engine.claims import Claim, Grant
 from quotatree.engine.forest import NOTHING, Amounts
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.model.names import Namespace, Uid
@@ -22,6 +23,20 @@ AccountKey = tuple[Namespace, ScopeSet]
 
 MADE_AT_BIRTH: Final = frozenset({"configmaps", "serviceaccounts"})
 """What the control plane makes in each new namespace, past the birth gate (`manifests.gate`)."""
+
+
+class Way(Enum):
+    """How a state of a managed ResourceQuota came to be known; tells which may have been missed."""
+
+    WATCHED = "an event of the watch: it comes right after the event before it"
+    REPLACED = "the answer to a write of ours that replaced the state known here"
+    AHEAD = "read or written ahead of the watch, which is still to tell what was in between"
+    LISTED = "listed: what was in between is never told"
+
+    @property
+    def leaps(self) -> bool:
+        """Whether there may have been states before it that are not known here."""
+        return self in {Way.AHEAD, Way.LISTED}
 
 
 class Account:
@@ -45,6 +60,7 @@ class Account:
         "tight",
         "tightening",
         "uid",
+        "undecided",
         "used",
     )
 
@@ -65,6 +81,7 @@ class Account:
         # Kept by `engine.truth`: its objects, the claims beside them, and what both come to.
         self.seen: Mapping[str, int] = NOTHING
         self.claims: list[Claim] = []
+        self.undecided: list[tuple[int, Grant]] = []
         self.floor: Mapping[str, int] = NOTHING
         self.lapsed = 0
         self.recounted: tuple[int, Mapping[str, int]] = (0, NOTHING)

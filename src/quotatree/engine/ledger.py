@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from quotatree.engine import room
-from quotatree.engine.account import Account, AccountKey, is_tight
+from quotatree.engine import flights, room
+from quotatree.engine.account import Account, AccountKey, Way, is_tight
 from quotatree.engine.claims import Grant
 from quotatree.engine.fence import Fence
 from quotatree.engine.forest import NOTHING, Amounts, Forest
@@ -158,7 +158,7 @@ class Ledger:
 
     # -- facts: managed quotas ----------------------------------------------------------------
 
-    def observe(self, seen: ManagedQuota) -> bool:
+    def observe(self, seen: ManagedQuota, *, way: Way = Way.WATCHED) -> bool:
         """Take in a managed ResourceQuota as committed; returns False for what is not news.
 
         Keys without a measured use (a new object, a spec edited by hand) keep their last one for
@@ -169,6 +169,8 @@ class Ledger:
         if account is None:
             account = self._accounts[key] = Account()
         if seen.resource_version <= account.resource_version:
+            if self.truth.hear(account, seen, way):
+                self._post(key, account)
             return False
         if account.loosened_by(seen, in_use=self.tightenings.in_use(key)):
             self.tightenings.doubts.note(key)
@@ -179,7 +181,7 @@ class Ledger:
         used = seen.used.nanos()
         if not account.used.keys() <= used.keys():
             used = self._keep_unmeasured(key, account.used, used)
-        self.truth.observe(key, account, seen, fenced=account.epoch == self.epoch)
+        self.truth.observe(key, account, seen, fenced=account.epoch == self.epoch, way=way)
         account.quota = seen.name
         account.uid = seen.uid
         account.resource_version = seen.resource_version
@@ -220,7 +222,7 @@ class Ledger:
         account = self._accounts.get(key)
         if account is not None:
             account.ready = False
-            self.truth.keep(account)
+            flights.keep(account)
             account.used = account.held(but=State.HELD)
             account.reservations = []
             self._post(key, account)

@@ -19,13 +19,14 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
-from quotatree.engine import claims
-from quotatree.engine.account import Account, AccountKey
+from quotatree.engine import claims, flights
+from quotatree.engine.account import Account, AccountKey, Way
 from quotatree.engine.census import Census
 from quotatree.engine.claims import Claim, Grant
+from quotatree.engine.flights import IN_FLIGHT, in_flight
 from quotatree.engine.forest import Amounts
 from quotatree.engine.reservation import State, Timing
 from quotatree.model.names import Namespace, Uid
@@ -34,8 +35,6 @@ from quotatree.model.review import UsageReview
 from quotatree.model.scope import ScopeSet
 from quotatree.model.sighting import Sighting
 from quotatree.units import resource_names
-
-IN_FLIGHT = frozenset({State.PENDING, State.OVERDUE})
 
 
 @dataclass(slots=True)
@@ -108,7 +107,7 @@ class Truth:
             fresh = [r for r in account.used if self.knows(r) and not before.get(r)]
             beyond = {r: account.used[r] - account.seen.get(r, 0) for r in fresh}
             self._claim(account, beyond, sure=True)
-            for _, grant in _in_flight(account):  # granted before these names were known
+            for _, grant in in_flight(account):  # granted before these names were known
                 for r in fresh:
                     if (more := grant.written.get(r, 0) - account.used[r]) > 0:
                         grant.claim.amounts[r] = more
@@ -144,7 +143,7 @@ class Truth:
             self._post(key, account)
 
     def _appear(self, account: Account, change: Mapping[str, int], *, created: float) -> None:
-        waiting = [grant.claim for _, grant in _in_flight(account)]
+        waiting = [grant.claim for _, grant in in_flight(account)]
         growth = {r: a for r, a in change.items() if r in account.used and self.knows(r)}
         left = claims.consume(account.claims, waiting, growth, created=created)
         account.claims = [claim for claim in account.claims if claim.amounts]
@@ -155,7 +154,7 @@ class Truth:
     # -- managed quotas -----------------------------------------------------------------------
 
     def observe(
-        self, key: AccountKey, account: Account, seen: ManagedQuota, *, fenced: bool
+        self, key: AccountKey, account: Account, seen: ManagedQuota, *, fenced: bool, way: Way
     ) -> None:
         """Take in a new committed state, before the account is brought up to it.
 
@@ -164,21 +163,17 @@ class Truth:
         if not self._positions:
             return
         account.seen = self.census.sums(key)
-        for lost in self._settle(account, seen):
-            claims.consume(
-                account.claims,
-                [grant.claim for _, grant in _in_flight(account) if grant.claim is not lost],
-                lost.taken,
-                created=lost.since or 0.0,
-            )
+        flights.settle(account, seen, way)
         known = {r: amount for r, amount in seen.used.nanos().items() if self.knows(r)}
         explained = claims.total(account.claims)
         excess = {r: a - account.seen.get(r, 0) - explained.get(r, 0) for r, a in known.items()}
         grown = {r: min(x, known[r] - account.used.get(r, 0)) for r, x in excess.items()}
+        if way is Way.LISTED:
+            self._claim(account, self._leased(account, known), sure=True)
         recounted = account.recounted == (account.resource_version, seen.used.nanos())
         if account.resource_version == 0 or not fenced:
             self._claim(account, grown, sure=True)
-        elif not recounted:
+        elif way.leaps or not recounted:
             before, lease = account.used, account.slice
             inside = {r: min(x, lease.get(r, 0) - before.get(r, 0)) for r, x in grown.items()}
             self._claim(account, inside, sure=True)
@@ -190,27 +185,29 @@ class Truth:
         claims.shrink(account.claims, {r: -x for r, x in excess.items() if x < 0})
         account.claims = [claim for claim in account.claims if claim.amounts]
 
-    def _settle(self, account: Account, seen: ManagedQuota) -> list[Claim]:
-        """Keep the claims of grants that were committed; returns those of grants that lost.
+    def hear(self, account: Account, seen: ManagedQuota, way: Way) -> bool:
+        """Take in a state that is older than what is known; returns whether it told anything.
 
-        The state after a grant's base is the grant's own write, or it lost. Where states in between
-        were not seen, nobody knows: then it counts.
+        The growth that a claim explained which turns out to have lost was somebody else's.
         """
-        lost, landed = [], False
-        for base, grant in _in_flight(account):
-            if base >= seen.resource_version:
-                continue
-            next_one = base == account.resource_version
-            if next_one and (landed or grant.written != seen.used.nanos()):
-                lost.append(grant.claim)
-            else:
-                account.claims.append(grant.claim)
-                landed = landed or next_one
-        return lost
+        lost = flights.hear(account, seen, way)
+        explained = claims.total(account.claims)
+        for r, hidden in claims.total(lost).items():
+            beyond = account.used.get(r, 0) - account.seen.get(r, 0) - explained.get(r, 0)
+            self._claim(account, {r: min(hidden, beyond)}, sure=r in account.slice)
+        return bool(lost)
 
-    def keep(self, account: Account) -> None:
-        """Take in that the quota is gone: what was in flight may have been charged."""
-        account.claims += [grant.claim for _, grant in _in_flight(account)]
+    def _leased(self, account: Account, known: Mapping[str, int]) -> Amounts:
+        """Return what a slice may have let pass, unseen, between the state before and a list.
+
+        The usage may have grown to the slice and been counted down again, objects on their way.
+        """
+        explained = claims.total(account.claims)
+        return {
+            r: account.slice[r] - max(used, account.seen.get(r, 0) + explained.get(r, 0))
+            for r, used in known.items()
+            if r in account.slice
+        }
 
     def _claim(self, account: Account, amounts: Mapping[str, int], *, sure: bool) -> None:
         more = {r: amount for r, amount in amounts.items() if amount > 0}
@@ -252,7 +249,7 @@ class Truth:
 
     def real(self, account: Account, *, base: int) -> Amounts:
         """Return what is there by the truth, with what was granted below the version `base`."""
-        waiting = claims.total(grant.claim for at, grant in _in_flight(account) if at < base)
+        waiting = claims.total(grant.claim for at, grant in in_flight(account) if at < base)
         return {r: a + waiting.get(r, 0) for r, a in account.floor.items()}
 
     def reached(self, account: Account, review: UsageReview) -> Amounts:
@@ -366,10 +363,3 @@ class Truth:
             for resource, objects in live.items()
             for uid, version in objects.items()
         )
-
-
-def _in_flight(account: Account) -> Iterator[tuple[int, Grant]]:
-    """Yield the grants that are not decided yet, each with the resourceVersion of its base."""
-    for r in account.reservations:
-        if r.state in IN_FLIGHT and r.grant is not None:
-            yield r.base, r.grant

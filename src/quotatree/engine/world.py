@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from quotatree.engine.account import Way
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.limits import Limits
 from quotatree.engine.usage import Usage
@@ -88,7 +89,7 @@ class World:
         The watches run apart: its ResourceQuotas may be known before it is.
         """
         for quota in self.managed.get(name, {}).values():
-            self.ledger.observe(quota)
+            self.ledger.observe(quota, way=Way.AHEAD)
         self.usage.note(name)
 
     def _doubt(self, dirty: set[Namespace]) -> set[Namespace]:
@@ -116,14 +117,21 @@ class World:
             self._owned.setdefault(owner, set()).add(name)
         return before ^ after
 
-    def see_managed(self, seen: ManagedQuota) -> set[Namespace]:
+    def see_written(self, seen: ManagedQuota, *, replaced: int) -> set[Namespace]:
+        """Take in the answer to a write that replaced the resourceVersion `replaced`."""
+        account = self.ledger.account(seen.namespace, seen.scopes)
+        known = account is not None and account.resource_version == replaced
+        return self.see_managed(seen, way=Way.REPLACED if known else Way.AHEAD)
+
+    def see_managed(self, seen: ManagedQuota, *, way: Way = Way.WATCHED) -> set[Namespace]:
         """Take in a managed ResourceQuota that was added or changed."""
         found = self.managed.setdefault(seen.namespace, {})
         known = found.get(seen.name)
         if known is not None and known.resource_version > seen.resource_version:
+            self.ledger.observe(seen, way=way)  # it may tell what became of a grant
             return set()
         found[seen.name] = seen
-        self.ledger.observe(seen)
+        self.ledger.observe(seen, way=way)
         self.usage.note(seen.namespace)
         unchanged = known is not None and _shape(known) == _shape(seen)
         return set() if unchanged else self._doubt({seen.namespace})

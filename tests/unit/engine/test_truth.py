@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from quotatree.engine import admit, plan, recount
+from quotatree.engine.account import Way
 from quotatree.engine.world import World
 from quotatree.model.charge import Charge
 from quotatree.model.effect import PatchManagedStatus
@@ -145,6 +146,71 @@ def test_a_pod_that_took_from_a_grant_that_lost_takes_from_its_own():
     commit(world, A, 2)
     assert held(world, A) == 2
     assert not world.ledger.account(A, ()).claims
+
+
+# -- states that were never seen --------------------------------------------------------------
+
+
+def state(world: World, name: Namespace, used: int, **rest: object) -> ManagedQuota:
+    """Return a state after the one that is known, which is committed and not told yet."""
+    amounts = {**quota(world, name).used.nanos(), "pods": used * 10**9}
+    found = replace(quota(world, name), used=Resources.from_nano(amounts), **rest)
+    return replace(found, resource_version=next(LATER))
+
+
+def test_a_grant_whose_own_state_no_list_ever_shows_counts() -> None:
+    """It was committed, and a recount that had not heard of its pods came before the list."""
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    assert isinstance(ask(world, A, 8), Admit)
+    state(world, A, 8)
+    world.see_managed(state(world, A, 1), way=Way.LISTED)
+    assert held(world, A) == 8
+    world.see_managed(state(world, A, 1))  # what comes later does not tell of it
+    assert held(world, A) == 8
+
+
+@pytest.mark.parametrize(("between", "want"), [(8, 8), (1, 1)], ids=["it landed", "it lost"])
+def test_a_grant_counts_until_the_watch_tells_what_a_write_of_ours_leapt_over(
+    between: int, want: int
+) -> None:
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    assert isinstance(ask(world, A, 8), Admit)
+    first = state(world, A, between)
+    known = next(LATER)
+    world.see_written(state(world, A, 1), replaced=known)
+    assert held(world, A) == 8
+    world.see_managed(first)
+    assert held(world, A) == want
+
+
+def test_what_a_list_finds_ends_the_waiting_for_the_watch() -> None:
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    assert isinstance(ask(world, A, 8), Admit)
+    later = state(world, A, 1)
+    world.see_managed(later, way=Way.AHEAD)
+    world.see_managed(later, way=Way.LISTED)
+    world.see_managed(state(world, A, 1))
+    assert held(world, A) == 8
+
+
+def test_growth_that_a_lost_grant_explained_was_somebody_elses() -> None:
+    """Two writes on one base: ours lost, and the other grew within the slice."""
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    commit(world, A, 1, slice=Resources.parse({"pods": "2"}))
+    assert isinstance(ask(world, A, 3), Admit)
+    other = state(world, A, 2)
+    world.see_managed(state(world, A, 2), way=Way.AHEAD)
+    world.see_managed(other)
+    commit(world, A, 1, slice=Resources())
+    assert held(world, A) == 2
+
+
+def test_what_a_slice_may_have_let_pass_before_a_list_counts() -> None:
+    world = ground("org: pods 10 > a: holds pods 1", a=1)
+    commit(world, A, 1, slice=Resources.parse({"pods": "3"}))
+    state(world, A, 3, slice=Resources.parse({"pods": "3"}))  # and a recount too low:
+    world.see_managed(state(world, A, 1, slice=Resources()), way=Way.LISTED)
+    assert held(world, A) == 3
 
 
 # -- a counter that is too high ---------------------------------------------------------------
