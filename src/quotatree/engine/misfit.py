@@ -126,18 +126,18 @@ def _refused(trial: Trial) -> Iterator[Finding]:
 
 def _in_two_steps(trial: Trial, item: Refused) -> str:
     """Return the way round a move that only fits once the file's own limits are in force."""
-    nodes = trial.by_name
-    raised = {
-        limit.ancestor: lint.ceiling(nodes[limit.ancestor].quotas, ()).nano(limit.resource)
-        for limit in item.limits
-        if limit.ancestor in nodes
-    }
-    fits = bool(item.limits) and all(
-        raised.get(limit.ancestor, 0) >= limit.charged + limit.requested for limit in item.limits
-    )
-    if not fits:
+    if not item.limits or not all(_has_room(trial, limit) for limit in item.limits):
         return ""
-    return f"this file raises {', '.join(sorted(raised))} far enough: apply that first, then move"
+    raised = ", ".join(sorted({limit.ancestor for limit in item.limits}))
+    return f"this file raises {raised} far enough: apply that first, then move"
+
+
+def _has_room(trial: Trial, limit: Limit) -> bool:
+    """Whether the file's own limit at the level of `limit` would let it through."""
+    node = trial.by_name.get(limit.ancestor)
+    hard = lint.ceiling(node.quotas if node is not None else (), ())
+    resource = resource_names.equivalent(limit.resource)
+    return hard.nano(resource) >= limit.charged + limit.requested
 
 
 # -- limits ---------------------------------------------------------------------------------

@@ -143,6 +143,18 @@ def test_a_move_that_fits_only_under_the_new_limits_is_to_be_done_in_two_steps()
     assert never.remedy == ""
 
 
+@pytest.mark.parametrize("holds", ["holds cpu 4, holds pods 2", "holds pods 2, holds cpu 4"])
+def test_two_steps_help_only_where_every_amount_in_the_way_is_raised(holds: str) -> None:
+    now = f"org: cpu 9, pods 9 > a: {holds}; new: cpu 3, pods 1"
+    for hard, helps in [
+        ("{cpu: 8, pods: 1}", False),
+        ("{cpu: 3, pods: 8}", False),
+        ("{cpu: 8, pods: 8}", True),
+    ]:
+        item = one(now, f"new: {{hard: {hard}, children: {{a: {{}}}}}}", "place-refused").item
+        assert bool(item.remedy) == helps, hard
+
+
 def test_scopes_of_a_quota_that_stands_are_fixed() -> None:
     seen = observed("org: pods 9")
     scoped = (ScopeTerm(scope="BestEffort"),)
