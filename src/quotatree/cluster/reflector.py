@@ -41,6 +41,7 @@ FIRST_WAIT: Final = 0.05
 """Seconds of pause after the first failure; doubled for each further one without progress."""
 LONGEST_WAIT: Final = 10.0
 FAILURES_BEFORE_LIST: Final = 5
+FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,12 @@ class Progress:
     resource_version: int
 
 
-Change = Listed | Changed | Deleted | Progress
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forbidden:
+    """What was listed may not be read any more: it grows stale until the next `Listed`."""
+
+
+Change = Listed | Changed | Deleted | Progress | Forbidden
 
 
 class _StreamError(ClusterError):
@@ -116,6 +122,7 @@ class Reflector:
         self._chance = chance
         self._failures = 0
         self._seen: int | None = None
+        self._given = False
 
     @property
     def seen(self) -> int | None:
@@ -129,13 +136,15 @@ class Reflector:
         and so never older than what was given out before, unless the cluster itself was restored
         from a backup; consumers compare resource versions.
 
-        Errors do not end it: they are logged and tried again, with pauses that grow. The caller
-        ends it by cancelling its task.
+        Errors do not end it: they are logged and tried again, with pauses that grow. A `Forbidden`
+        says that nothing is told until the next `Listed`. The caller ends it by cancelling.
         """
         while True:
             try:
                 if self._seen is None:
-                    yield await self._list()
+                    listed = await self._list()
+                    self._given = True
+                    yield listed
                 async with aclosing(self._watch()) as changes:
                     async for change in changes:
                         self._seen = change.resource_version
@@ -149,6 +158,9 @@ class Reflector:
             except ClusterError as error:
                 self._failures += 1
                 self._judge(error)
+                if error.status == FORBIDDEN and self._given:
+                    self._given, self._seen = False, None
+                    yield Forbidden()
             await self._sleep(self._pause())
 
     def _judge(self, error: ClusterError) -> None:

@@ -12,7 +12,15 @@ from typing import Any, Final
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client, resource_version
 from quotatree.cluster.live import Live
-from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Progress, Reflector
+from quotatree.cluster.reflector import (
+    Change,
+    Changed,
+    Deleted,
+    Forbidden,
+    Listed,
+    Progress,
+    Reflector,
+)
 from quotatree.codec import fields, sightings
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
@@ -77,6 +85,10 @@ class Objects:
             case Progress(resource_version=version):
                 truth.reach_position(resource, version)
                 return
+            case Forbidden():
+                text = "%s may not be read any more: going by what native quota counts of them"
+                LOG.warning(text, resource)
+                truth.lose_sight(resource)
         self._live.ring()
 
     def _seen(self, resource: str, obj: dict[str, Any]) -> Sighting:

@@ -113,6 +113,24 @@ class Truth:
                         grant.claim.amounts[r] = more
             self._post(key, account)
 
+    def lose_sight(self, resource: str) -> None:
+        """Take in that nothing is told of a kind any more: as if it had never been listed.
+
+        What was known of it would grow stale, and hold room for objects that are long gone.
+        """
+        if self._positions.pop(resource, None) is None:
+            return
+        for namespace, uid in list(self.census.missing(resource, set())):
+            self.census.lose(namespace, uid)
+        self._known = {}
+        for key, account in self._accounts.items():
+            account.seen, account.floor = self.census.sums(key), {}
+            for claim in (*account.claims, *(grant.claim for _, grant in in_flight(account))):
+                claim.amounts = {r: a for r, a in claim.amounts.items() if self.knows(r)}
+            account.claims = [claim for claim in account.claims if claim.amounts]
+            self._settle_sets(key, account)
+            self._post(key, account)
+
     @property
     def listed(self) -> Set[str]:
         """The kinds of which every object is known; only these have claims."""
@@ -222,6 +240,10 @@ class Truth:
         account.floor = {
             r: account.seen.get(r, 0) + sure.get(r, 0) for r in account.used if self.knows(r)
         }
+        self._settle_sets(key, account)
+
+    def _settle_sets(self, key: AccountKey, account: Account) -> None:
+        """Note whether an account has claims, and whether its counter is too high."""
         if account.claims:
             self._claimed.add(key)
         else:

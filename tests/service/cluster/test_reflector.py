@@ -38,6 +38,8 @@ def words(changes: list[reflector.Change]) -> str:
                 out.append(f"-{change.object['metadata']['name']}{change.resource_version}")
             case reflector.Progress():
                 out.append(f".{change.resource_version}")
+            case reflector.Forbidden():
+                out.append("forbidden")
     return " ".join(out)
 
 
@@ -158,6 +160,17 @@ async def test_a_failed_list_is_tried_again(
     script.json(listing("a", 5))
     script.watch(event("ADDED", "c", 10))
     assert words(await run(api, script, sleeps)) == "[a]@5 +c10"
+
+
+async def test_whoever_may_not_read_any_more_is_told_so_once_and_lists_again(
+    api: client.Client, script: Script, sleeps: Sleeps
+) -> None:
+    script.json(listing("a", 5))
+    script.refuse(403, "Forbidden")
+    script.refuse(403, "Forbidden")
+    script.json(listing("ab", 8))
+    script.watch(event("ADDED", "c", 10))
+    assert words(await run(api, script, sleeps)) == "[a]@5 forbidden [ab]@8 +c10"
 
 
 async def test_a_silent_watch_is_opened_again(

@@ -1,10 +1,11 @@
 """The watches of counted kinds into the account: changes in, old claims looked after."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from quotatree.cluster.live import Live
-from quotatree.cluster.reflector import Changed, Deleted, Listed, Progress
+from quotatree.cluster.reflector import Changed, Deleted, Forbidden, Listed, Progress
 from quotatree.codec import sightings
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
@@ -12,6 +13,7 @@ from quotatree.controller.objects import Objects
 from quotatree.engine.claims import Claim
 from quotatree.model.names import Namespace
 from quotatree.testing import words
+from quotatree.units.resources import Resources
 
 A = Namespace("a")
 ORG = "org: pods 9 > a: holds pods 2"
@@ -71,6 +73,28 @@ async def test_what_is_listed_changed_and_deleted_is_counted():
         objects.take("pods", change)
         counts.append(seen(live))
     assert counts == [2, 3, 3, 3, 2, 0]
+
+
+async def test_a_kind_that_may_not_be_read_any_more_is_as_if_it_were_not_watched(caplog):
+    """Pods that go unseen would else hold their room for ever."""
+    live, _, objects = ground(Cluster())
+    ledger = live.world.ledger
+    pods = [sightings.parse("pods", pod(name, 10), shift=0.0) for name in ("p1", "p2")]
+    known = live.world.managed[A]["quotatree"]
+    fewer = replace(known, used=Resources.parse({"pods": "1"}))
+    held = []
+    for step, change in enumerate(
+        (
+            Listed(items=tuple(pods), resource_version=20),
+            Forbidden(),
+            Listed(items=tuple(pods), resource_version=90),
+        )
+    ):
+        objects.take("pods", change)
+        live.world.see_managed(replace(fewer, resource_version=known.resource_version + 1 + step))
+        held.append(ledger.forest.node(A).book(()).held["pods"] // 10**9)
+    assert held == [2, 1, 2]
+    assert "pods may not be read any more" in caplog.text
 
 
 async def test_what_is_said_of_a_pod_that_has_ended_is_no_growth():
