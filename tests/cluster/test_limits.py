@@ -1,6 +1,8 @@
 """Limits and guarantees, changed while they are in use: seen from outside, on a real API server."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.cluster.harness import load
@@ -22,8 +24,11 @@ from tests.cluster.lifecycle_fixtures import (
     status,
 )
 
-from quotatree.cluster import paths
+from quotatree.cluster import apply, paths
 from quotatree.cluster.client import Client
+from quotatree.codec import quotas
+from quotatree.errors import ClusterError
+from quotatree.model import effect
 from quotatree.model.names import Namespace
 from quotatree.sandbox import SandboxState
 from quotatree.units.resources import EMPTY, Resources
@@ -245,3 +250,24 @@ async def test_a_restart_keeps_what_was_granted_and_nothing_else(client, tree_sa
     assert [answer.admitted for answer in answers] == [False, False]
     assert holds("GuaranteeGranted")(await status(client, tree["a"]))
     assert holds("GuaranteeGranted", "False")(await status(client, tree["b"]))
+
+
+async def test_a_status_decided_on_an_old_state_undoes_nothing(client):
+    """The next leader goes by `status.guaranteed`: a deposed one must not put an old one back."""
+    tree = await plant(client, "org: pods 4 > a")
+    name = tree["a"]
+    await limit(client, name, guaranteed={"pods": "2"})
+    await status(client, name, that=holds("GuaranteeGranted"))
+    (found,), _ = await client.list_all(paths.TREE_QUOTAS, namespace=name)
+    seen = quotas.parse(found)
+    assert seen.status is not None
+    stale = effect.WriteStatus(
+        namespace=name,
+        quota=seen.name,
+        uid=seen.uid,
+        resource_version=seen.resource_version - 1,
+        status=replace(seen.status, guaranteed=EMPTY),
+    )
+    with pytest.raises(ClusterError) as lost:
+        await apply.carry_out(client, stale, now=datetime.fromtimestamp(0, tz=UTC))
+    assert lost.value.status in {409, 422}

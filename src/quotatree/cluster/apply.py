@@ -210,6 +210,11 @@ async def _write_status(
     status = quotas.status_to_dict(what.status, conditions, now)
     body = [
         {"op": "test", "path": "/metadata/uid", "value": what.uid},
+        {
+            "op": "test",
+            "path": "/metadata/resourceVersion",
+            "value": str(what.resource_version),
+        },
         {"op": "add", "path": "/status", "value": status},
     ]
     return await client.patch(

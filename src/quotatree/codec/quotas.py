@@ -46,6 +46,7 @@ def parse(obj: Mapping[str, Any]) -> Quota:
         name=QuotaName(fields.text(metadata, "name")),
         uid=Uid(fields.text(metadata, "uid")),
         generation=fields.whole(metadata.get("generation")) or 0,
+        resource_version=fields.whole(metadata.get("resourceVersion")) or 0,
         created=fields.text(metadata, "creationTimestamp"),
         hard=_enforceable(fields.amounts(spec, "hard")),
         guaranteed=_enforceable(fields.amounts(spec, "guaranteed")),

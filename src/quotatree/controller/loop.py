@@ -14,7 +14,7 @@ from quotatree.cluster import apply, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.live import Live
 from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Reflector
-from quotatree.codec import managed, namespaces
+from quotatree.codec import managed, namespaces, quotas
 from quotatree.controller.due import Due
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
@@ -38,6 +38,8 @@ LOG: Final = logging.getLogger(__name__)
 
 MOST_ROUNDS: Final = 5
 """Plans made for one namespace in a row; what is left after them waits for events."""
+TEST_FAILED: Final = 422
+"""Answer to a JSON patch whose test of the object's version fails."""
 LOST: Final = frozenset({404, 409})
 """Answers to a write that was decided on an old state: its event brings a new plan."""
 KIND_LOOK: Final = 1.0
@@ -300,18 +302,25 @@ class Controller:
             LOG.debug("event not recorded", extra={"error": str(error)})
 
     async def _write_status(self, quota: Quota, status: QuotaStatus) -> None:
-        self._live.world.limits.answered(quota, status)
+        limits = self._live.world.limits
+        limits.answered(quota, status)
         try:
-            await self.apply(
+            written = await self.apply(
                 effect.WriteStatus(
-                    namespace=quota.namespace, quota=quota.name, uid=quota.uid, status=status
+                    namespace=quota.namespace,
+                    quota=quota.name,
+                    uid=quota.uid,
+                    resource_version=quota.resource_version,
+                    status=status,
                 )
             )
         except ClusterError as error:
-            self._live.world.limits.answered(quota, quota.status)
-            if error.status not in LOST | {422}:
-                self._due.again(quota.namespace)
+            limits.answered(quota, quota.status)
+            self._due.again(quota.namespace)
+            if error.status not in LOST | {TEST_FAILED}:
                 LOG.warning("status not written", extra={"error": str(error)})
+        else:
+            limits.answered(quotas.parse(written), status)
 
     async def _keep_gate(self) -> None:
         """Gate what is counted; a failure is no reason to report nothing."""

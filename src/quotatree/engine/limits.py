@@ -68,7 +68,8 @@ class Limits:
         """Note the status of a TreeQuota, unless another one has taken its place."""
         known = self.find(quota.key)
         if known is not None and known.uid == quota.uid:
-            self._keep(replace(known, status=status))
+            version = max(known.resource_version, quota.resource_version)
+            self._keep(replace(known, status=status, resource_version=version))
 
     def _keep(self, quota: Quota) -> None:
         self._quotas.setdefault(quota.namespace, {})[quota.name] = quota
@@ -128,10 +129,13 @@ class Limits:
     def settle(self) -> list[AccountKey]:
         """Put every waiting guarantee in force that fits now; returns whose did.
 
-        In the order in which they were asked for, so that equal histories end equal.
+        In the order in which they were asked for, so that equal histories end equal. Not before
+        their tree is fenced: growth that an earlier leader let pass may still take the room.
         """
         granted = []
         for key, wanted in list(self._waiting.items()):
+            if not self._ledger.fenced(*key):
+                continue
             node = self._ledger.forest.node(key[0])
             if limits := room.guarantee_obstacles(node, key[1], wanted):
                 self._make_way(key, wanted, limits)

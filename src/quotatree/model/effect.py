@@ -126,11 +126,16 @@ class DeleteManaged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteStatus:
-    """Replace the status of a TreeQuota."""
+    """Replace the status of a TreeQuota, by compare-and-swap.
+
+    The next leader takes `status.guaranteed` for in force: what was decided on an old state must
+    not undo what another leader wrote.
+    """
 
     namespace: Namespace
     quota: QuotaName
     uid: Uid
+    resource_version: int
     status: QuotaStatus
 
 

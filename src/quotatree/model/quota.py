@@ -31,13 +31,15 @@ class Quota:
 
     `granted` is the guarantee that was in force when the object was last written: it survives a
     restart in `status.guaranteed`. `applied` is the root of the tree that `quotatree apply` wrote
-    it with, empty for what others made.
+    it with, empty for what others made. `resource_version` is that of the object, zero for what is
+    in no cluster; two that differ in nothing else are equal.
     """
 
     namespace: Namespace
     name: QuotaName
     uid: Uid = Uid("")
     generation: int = 0
+    resource_version: int = field(default=0, compare=False)
     created: str = ""
     hard: Resources = EMPTY
     guaranteed: Resources = EMPTY
@@ -61,7 +63,8 @@ class Quota:
     @property
     def asked(self) -> Quota:
         """What somebody asked for, without who wrote it and what the controller answered."""
-        return replace(self, generation=0, granted=EMPTY, applied="", status=None)
+        bare = replace(self, generation=0, resource_version=0, granted=EMPTY)
+        return replace(bare, applied="", status=None)
 
 
 CONDITION_TYPES: Final = frozenset(

@@ -65,6 +65,20 @@ def test_the_end_of_a_namespace_takes_all_that_was_its() -> None:
     assert (charged(world), world.managed.get(A)) == (0, None)
 
 
+def test_a_guarantee_waits_until_its_whole_tree_is_fenced() -> None:
+    """Growth that an earlier leader let pass may still take the room."""
+    world = words.world("org: cpu 9 > a: holds cpu 1; org > b")
+    b = world.managed[Namespace("b")]["quotatree"]
+    world.see_managed(replace(b, epoch=0, resource_version=800))
+    world.see_quota(words.quota("a", guaranteed={"cpu": "5"}))
+    assert world.limits.settle() == []
+    landed = replace(b, epoch=1, used=words.managed(world, "b", used={"cpu": "5"}, version=1).used)
+    world.see_managed(replace(landed, resource_version=801))
+    assert world.limits.settle() == []
+    world.see_managed(replace(b, epoch=1, resource_version=802))
+    assert world.limits.settle() == [(A, UNSCOPED)]
+
+
 def test_after_a_re_creation_nothing_of_the_old_one_counts() -> None:
     world = words.world("org: cpu 9 > a: holds cpu 5")
     world.lose_namespace(A, 800)
