@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.harness import load, trees
+from tests.cluster.harness import halves, load, trees
 from tests.cluster.harness.judge import Judge
 from tests.cluster.harness.rounds import ROUNDS
 
@@ -12,17 +12,6 @@ from quotatree.cluster.client import Client
 from quotatree.units.resources import Resources
 
 pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(1200)]
-
-SMALL = Resources.parse({"cpu": "100m"})
-ROOM = 25
-CROWD = 2 * ROOM
-
-
-def many(tree: trees.Tree, leaves: list[str], name: str, count: int) -> Iterator[load.Ask]:
-    """Equal pods, spread evenly."""
-    for i in range(count):
-        namespace = tree[leaves[i % len(leaves)]]
-        yield load.Ask(namespace=namespace, name=f"{name}-{i}", size=SMALL)
 
 
 @pytest.mark.parametrize(
@@ -48,30 +37,12 @@ def many(tree: trees.Tree, leaves: list[str], name: str, count: int) -> Iterator
 async def test_of_fifty_with_room_for_twenty_five_exactly_those_are_admitted(
     admin: Client, shape: str, leaves: list[str], limit: str
 ) -> None:
-    """The room is an ancestor's: a sibling uses the other half of it.
+    """The room is an ancestor's: a sibling uses the other half of it."""
 
-    Each round has a tree of its own. One in which the native controller has counted less than there
-    is shows nothing of the refusals; it is played again.
-    """
-    played = miscounted = 0
-    while played < ROUNDS:
-        tree = await trees.plant(admin, shape.format(limit))
-        async with Judge(admin, tree) as judge:
-            used = await load.burst(admin, many(tree, ["other"], "used", ROOM), creators=ROOM)
-            assert all(answer.admitted for answer in used), load.told(used)
-            answers = await load.burst(admin, many(tree, leaves, "p", CROWD), creators=CROWD)
-            await judge.caught_up()
-        told = load.told(answers)
-        if judge.falls():
-            miscounted += 1
-            print(f"native quota counted too low: {told}")
-            assert miscounted <= ROUNDS, "native quota cannot count on this machine"
-            continue
-        played += 1
-        assert sum(answer.admitted for answer in answers) == ROOM, told
-        assert sum(answer.refused for answer in answers) == CROWD - ROOM, told
-        assert not judge.overshoots(), told
-        await trees.fell(admin, tree)
+    async def prepare(tree: trees.Tree) -> None:
+        await halves.use(admin, tree["other"], halves.ROOM)
+
+    await halves.play(admin, shape.format(limit), leaves, prepare=prepare)
 
 
 SIZES = [Resources.parse({"cpu": cpu}) for cpu in ("25m", "50m", "100m", "250m", "500m", "1")]

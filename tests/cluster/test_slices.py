@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.harness import load, trees
+from tests.cluster.harness import halves, load, trees
+from tests.cluster.harness.halves import pods as some
 from tests.cluster.harness.judge import Judge
-from tests.cluster.harness.rounds import ROUNDS
 from tests.cluster.lifecycle_fixtures import deciding
 
 from quotatree import sandbox as control_plane
@@ -40,7 +40,6 @@ def tree_sandbox() -> Iterator[SandboxState]:
 
 
 _SERIAL = itertools.count(1)
-SMALL = Resources.parse({"cpu": "100m"})
 CALLS = re.compile(
     r'^apiserver_admission_webhook_request_total\{.*name="usage[^"]*".*\} (\S+)$', re.MULTILINE
 )
@@ -62,10 +61,6 @@ async def idle(client: Client, tree: trees.Tree, name: Namespace) -> Resources:
     """Return by how much a namespace may grow without asking."""
     used = await trees.used(client, [name])
     return (await slices(client, tree))[name].growth(used[name])
-
-
-def some(namespace: Namespace, name: str, count: int, size: Resources = SMALL) -> list[load.Ask]:
-    return [load.Ask(namespace=namespace, name=f"{name}-{i}", size=size) for i in range(count)]
 
 
 async def grown(client: Client, tree: trees.Tree, name: Namespace, *, pods: int) -> None:
@@ -124,39 +119,16 @@ async def leave_idle(client: Client, tree: trees.Tree, name: Namespace, *, pods:
     await trees.eventually(so, what=f"a slice of {name} stands idle")
 
 
-ROOM = 25
-CROWD = 2 * ROOM
-
-
-def crowd(tree: trees.Tree, leaves: list[str]) -> Iterator[load.Ask]:
-    for i in range(CROWD):
-        yield load.Ask(namespace=tree[leaves[i % len(leaves)]], name=f"p-{i}", size=SMALL)
-
-
 async def test_idle_slices_elsewhere_keep_nobody_from_the_last_room(admin: Client) -> None:
     """Fifty at once over five siblings, room for half of them, and others hold a part of it."""
-    played = miscounted = 0
-    while played < ROUNDS:
-        tree = await trees.plant(admin, "org: cpu 5, pods 1000 > a1..5; org > other; org > more")
-        async with Judge(admin, tree) as judge:
-            await leave_idle(admin, tree, tree["more"], pods=5)
-            used = await load.burst(admin, some(tree["other"], "used", ROOM - 5), creators=ROOM - 5)
-            assert all(answer.admitted for answer in used), load.told(used)
-            assert await idle(admin, tree, tree["more"])
-            leaves = [f"a{i}" for i in range(1, 6)]
-            answers = await load.burst(admin, crowd(tree, leaves), creators=CROWD)
-            await judge.caught_up()
-        told = load.told(answers)
-        if judge.falls():
-            miscounted += 1
-            print(f"native quota counted too low: {told}")
-            assert miscounted <= ROUNDS, "native quota cannot count on this machine"
-            continue
-        played += 1
-        assert sum(answer.admitted for answer in answers) == ROOM, told
-        assert sum(answer.refused for answer in answers) == CROWD - ROOM, told
-        assert not judge.overshoots(), told
-        await trees.fell(admin, tree)
+
+    async def prepare(tree: trees.Tree) -> None:
+        await leave_idle(admin, tree, tree["more"], pods=5)
+        await halves.use(admin, tree["other"], halves.ROOM - 5)
+        assert await idle(admin, tree, tree["more"])
+
+    shape = "org: cpu 5, pods 1000 > a1..5; org > other; org > more"
+    await halves.play(admin, shape, [f"a{i}" for i in range(1, 6)], prepare=prepare)
 
 
 async def test_one_request_takes_all_the_room_that_slices_hold(admin: Client) -> None:
