@@ -5,10 +5,10 @@ After each commit no limit is exceeded, with every slice counted in full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from tests.properties.test_small_worlds import HARD, NOW, ORG, A, B, Stage, orders
+from tests.properties.test_small_worlds import HARD, NOW, ORG, A, B, Stage
 
 from quotatree.engine import rollup
 from quotatree.engine.ledger import Ledger
@@ -53,6 +53,19 @@ class SliceStage(Stage):
         }
         numbers = rollup.rollup(parents, hard=HARD, guaranteed={}, held=held)
         return [n for n, hard in HARD.items() if numbers[n].charged.exceeding(hard)]
+
+
+def orders(needs: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield every order of the steps in which each comes after those that it needs."""
+
+    def extend(done: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if len(done) == len(needs):
+            yield done
+        for step, before in needs.items():
+            if step not in done and all(b in done for b in before):
+                yield from extend((*done, step))
+
+    return extend(())
 
 
 def run(order: tuple[str, ...], steps: Mapping[str, Callable[[SliceStage], object]]) -> set[str]:
