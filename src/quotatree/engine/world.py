@@ -22,7 +22,8 @@ class World:
 
     Every method that takes something in returns the namespaces whose plan may have changed. All of
     them are `doubted` (perhaps not measured in every key) until somebody has looked. `sights` are
-    what the TreeQuotas that only observe would do, as far as they were counted.
+    what the TreeQuotas that only observe would do, as far as they were counted. `outlived` says
+    that some managed ResourceQuota was seen with a later epoch than the ledger's.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -30,6 +31,7 @@ class World:
         self.limits = Limits(ledger)
         self.usage = Usage(ledger)
         self.doubted: set[Namespace] = set()
+        self.outlived = False
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
         self.sights: dict[tuple[Namespace, QuotaName], Sight] = {}
@@ -123,6 +125,7 @@ class World:
         if known is not None and known.resource_version > seen.resource_version:
             return set()
         found[seen.name] = seen
+        self.outlived = self.outlived or (seen.epoch or 0) > self.ledger.epoch
         self.ledger.observe(seen)
         self.usage.note(seen.namespace)
         unchanged = known is not None and _shape(known) == _shape(seen)
