@@ -103,8 +103,9 @@ test: check unit components cluster pulumi ## Everything: check, unit, component
 demo: control-plane ## Boot, install, apply the example, replay a GPU trace, show the tree.
 	@$(PY) examples/ai-pipeline/demo.py
 
-bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and time a large Pulumi program; tables and JSON.
+bench: control-plane pulumi-engine ## Compare with native ResourceQuota, time failover and a large Pulumi program; tables and JSON.
 	@$(PY) -m bench
+	@$(PY) -m bench.failover
 	@$(WHOLE_PY) -m bench.program
 
 soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
