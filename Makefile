@@ -26,7 +26,7 @@ CLUSTER_TESTS = $(PYTEST) -n $(CLUSTER_WORKERS) -m 'not alone' tests/cluster \
 	&& $(PYTEST) -m alone tests/cluster
 GENERATED := tools.reference tools.components_reference tools.diagrams tools.write_schema
 
-.PHONY: help setup control-plane pulumi-engine check fix unit components cluster pulumi test demo bench soak docs schema clean
+.PHONY: help setup control-plane pulumi-engine check fix unit components cluster pulumi test demo bench chaos soak docs schema clean
 
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' \
@@ -103,9 +103,13 @@ test: check unit components cluster pulumi ## Everything: check, unit, component
 demo: control-plane ## Boot, install, apply the example, replay a GPU trace, show the tree.
 	@$(PY) examples/ai-pipeline/demo.py
 
-bench: control-plane pulumi-engine ## Compare with native ResourceQuota, and time a large Pulumi program; tables and JSON.
+bench: control-plane pulumi-engine ## Compare with native ResourceQuota, time failover and a large Pulumi program; tables and JSON.
 	@$(PY) -m bench
+	@$(PY) -m bench.failover
 	@$(WHOLE_PY) -m bench.program
+
+chaos: control-plane ## Break everything under traffic, more than a hundred times, and judge; about an hour.
+	@$(PY) -m tests.chaos --rounds 3 --state build/chaos.json
 
 soak: control-plane pulumi-engine ## All rounds of the cluster tests, then once more on another Kubernetes.
 	@echo "==> soak"

@@ -80,7 +80,7 @@ def screen(results: Results) -> RenderableType:
         ]
     if results.simulated:
         parts += [_simulated(results.simulated), Text()]
-    return Group(*parts, _bars(results.bars))
+    return Group(*parts, bars_table(results.bars))
 
 
 def _creation(pairs: Sequence[Pair]) -> Table:
@@ -165,7 +165,8 @@ def _simulated(runs: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _bars(held: Sequence[Bar]) -> Table:
+def bars_table(held: Sequence[Bar]) -> Table:
+    """Return each figure beside its bar."""
     table = _table("Bars")
     for column in ("", "figure", "wanted", ""):
         table.add_column(column, justify="right" if column == "figure" else "left")

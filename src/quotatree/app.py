@@ -33,6 +33,8 @@ CERTIFICATES_EVERY: Final = 5.0
 its CA bundle is mended within this time. Each costs two reads of small objects."""
 LABEL_WITHIN: Final = 2.0
 """Seconds that a replica which stops spends on its label; nothing depends on it."""
+OUTLIVED_LOOK: Final = 0.5
+"""Seconds between looks at whether an object bears a later epoch."""
 AGAIN_AFTER: Final = 2.0
 """Seconds before an election whose end the API server kept from us is tried again."""
 
@@ -138,6 +140,7 @@ async def _lead(replica: _Replica, live: Live, controller: Controller) -> None:
         group.create_task(controller.run(), name="controller")
         group.create_task(_keep_lease(replica.elector), name="lease")
         group.create_task(_tell_who_leads(replica), name="who leads")
+        group.create_task(_until_outlived(live), name="later epochs")
 
 
 async def _win(replica: _Replica) -> int:
@@ -163,6 +166,18 @@ async def _win(replica: _Replica) -> int:
 
 async def _keep_lease(elector: LeaseElector) -> None:
     await elector.renew()
+    raise _LeaseLostError
+
+
+async def _until_outlived(live: Live) -> None:
+    """Step down when an object bears a later epoch: nothing could be granted in its tree.
+
+    It is that of the next leader, or was written by hand, or came with a backup of another cluster;
+    whoever leads next has an epoch above it.
+    """
+    while not live.world.outlived:
+        await asyncio.sleep(OUTLIVED_LOOK)
+    LOG.warning("an object bears a later epoch than ours: stepping down")
     raise _LeaseLostError
 
 

@@ -99,7 +99,7 @@ def test_a_second_sandbox_avoids_the_ports_of_the_first_and_knows_nothing_of_it(
     first_choice = [replace(taken, webhook=taken.webhook + 1)]
     choose = ports.choose
     monkeypatch.setattr(
-        ports, "choose", lambda g: first_choice.pop() if first_choice else choose(g)
+        ports, "choose", lambda g, **_: first_choice.pop() if first_choice else choose(g)
     )
 
     _up(shared, name="other")
@@ -140,6 +140,21 @@ def test_the_scheduler_comes_when_asked_for_and_stays(shared):
 
     assert "kube-scheduler" in with_scheduler.pids
     assert _up(shared).pids == with_scheduler.pids
+
+
+def test_another_api_server_comes_when_asked_for_and_stays(shared):
+    current = _up(shared, api_servers=2)
+    first, second = (readiness.Api(current, number) for number in range(2))
+
+    _make_namespace(second, "through-the-second")
+    assert "through-the-second" in _namespaces(first)
+    assert _up(shared).pids == current.pids
+    control_plane.kill("one", state.API_SERVERS[1], environ=shared)
+    assert readiness.api_ready(first)
+    assert not readiness.api_ready(second)
+    assert not control_plane.status("one", environ=shared).running
+    control_plane.restart("one", state.API_SERVERS[1], environ=shared)
+    assert readiness.api_ready(second)
 
 
 def test_a_failed_installation_leaves_a_running_sandbox_as_it_was(shared):
@@ -216,8 +231,8 @@ def _broken_install(current, _progress):
     raise SandboxError("the controller does not get ready")
 
 
-def _up(environ, *, name="one", scheduler=False, install=None):
-    settings = control_plane.Settings(name=name, scheduler=scheduler)
+def _up(environ, *, name="one", scheduler=False, api_servers=None, install=None):
+    settings = control_plane.Settings(name=name, scheduler=scheduler, api_servers=api_servers)
     return control_plane.up(settings, install=install, environ=environ)
 
 

@@ -8,6 +8,7 @@ import sys
 
 import click
 import pytest
+from tests.chaos.catalog import FAULTS
 from tests.docs import pages
 from tools import reference
 
@@ -160,3 +161,10 @@ def test_every_finding_of_the_doctor_is_described():
     described = page("how-to/doctor.md")
     rows = [f"| `{rule.code}` | {rule.level.value} |" for rule in rules.RULES]
     assert [row for row in rows if row not in described] == []
+
+
+def test_every_fault_of_the_fault_tests_is_described():
+    page = (pages.DOCS / "explanation" / "faults.md").read_text()
+    assert len(FAULTS) >= 40
+    missing = [name for name, one in FAULTS.items() if f"| `{name}` | {one.what} |" not in page]
+    assert not missing, missing

@@ -3,13 +3,16 @@
 import asyncio
 import os
 import signal
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
 
 from quotatree import app
+from quotatree.cluster.live import Live
 from quotatree.errors import ClusterError
+from quotatree.testing import words
 
 
 @dataclass
@@ -112,3 +115,19 @@ def test_the_acceptor_is_told_whom_to_ask(epoch, leader, want):
         )
     )
     assert told == [want]
+
+
+async def test_a_leader_that_sees_a_later_epoch_than_its_own_steps_down(monkeypatch):
+    """Else the tree of that object would wait until somebody else leads."""
+    monkeypatch.setattr(app, "OUTLIVED_LOOK", 0.01)
+    live = Live(clock=time.monotonic)
+    live.lead(7)
+    watching = asyncio.create_task(app._until_outlived(live))
+    ours = words.managed(live.world, "a", used={}, version=1)
+    live.world.see_managed(ours)
+    await asyncio.sleep(0.05)
+    assert not watching.done()
+    live.world.see_managed(replace(ours, epoch=8, resource_version=2))
+    live.world.see_managed(replace(ours, resource_version=3))
+    with pytest.raises(app._LeaseLostError):
+        await watching

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import quotatree
@@ -30,15 +31,19 @@ def into_sandbox(
     *,
     replicas: int | None = None,
     slices: bool = False,
+    servers: Sequence[str] | None = None,
 ) -> SandboxState:
     """Install quotatree into a sandbox, start it, and return when it decides.
+
+    `servers` are the URLs under which the replicas are to reach the API servers, in turn; None are
+    those of the API servers themselves.
 
     Raises:
         SandboxError: it did not get ready.
     """
     with progress.step("installing quotatree"):
         asyncio.run(_install(state))
-    return start_in_sandbox(state, progress, replicas=replicas, slices=slices)
+    return start_in_sandbox(state, progress, replicas=replicas, slices=slices, servers=servers)
 
 
 def start_in_sandbox(
@@ -47,18 +52,21 @@ def start_in_sandbox(
     *,
     replicas: int | None = None,
     slices: bool = False,
+    servers: Sequence[str] | None = None,
 ) -> SandboxState:
     """Start the controller of an installed quotatree, and return when it decides.
 
-    `replicas` of None are as many as there are, or one.
+    `replicas` of None are as many as there are, or one; `servers` as for `into_sandbox`.
 
     Raises:
         SandboxError: it did not get ready.
     """
-    credentials = asyncio.run(_credentials(state))
-    path = state.component_kubeconfig("quotatree")
-    write_private(path, json.dumps(credentials).encode())
+    token = asyncio.run(_token(state))
     count = replicas or max(1, sum(it in state.processes for it in REPLICAS))
+    reached = itertools.cycle(servers or state.servers)
+    for component, server in zip(REPLICAS[:count], reached, strict=False):
+        credentials = controller_kubeconfig(state, token, server=server)
+        write_private(state.component_kubeconfig(component), json.dumps(credentials).encode())
     state = sandbox.with_replicas(state, count)
     with progress.step("starting quotatree"):
         started = sandbox.start_quotatree(state, commands(state, count, slices=slices), {})
@@ -86,7 +94,7 @@ def _controller(state: SandboxState, name: str, port: int) -> list[str]:
     identity = name.replace("quotatree", f"sandbox-{state.name}")
     return [
         "controller",
-        *("--kubeconfig", str(state.component_kubeconfig("quotatree"))),
+        *("--kubeconfig", str(state.component_kubeconfig(name))),
         *("--identity", identity),
         *("--webhook-url", state.webhook_url),
         *("--webhook-host", "127.0.0.1"),
@@ -102,7 +110,7 @@ async def _install(state: SandboxState) -> None:
             await client.apply(manifest, force=True)
 
 
-async def _credentials(state: SandboxState) -> dict[str, Any]:
+async def _token(state: SandboxState) -> str:
     async with await Client.connect(str(state.kubeconfig)) as client:
         path = paths.SERVICE_ACCOUNTS.path(DEFAULT_NAMESPACE, rbac.SERVICE_ACCOUNT, "token")
         body = {
@@ -111,12 +119,18 @@ async def _credentials(state: SandboxState) -> dict[str, Any]:
             "spec": {"expirationSeconds": TOKEN_SECONDS},
         }
         answer = await client.request("POST", path, body=body)
-    return controller_kubeconfig(state, answer["status"]["token"])
+    return str(answer["status"]["token"])
 
 
-def controller_kubeconfig(state: SandboxState, token: str) -> dict[str, Any]:
-    """Return a kubeconfig for quotatree's own ServiceAccount, with its own rights and no others."""
+def controller_kubeconfig(
+    state: SandboxState, token: str, *, server: str | None = None
+) -> dict[str, Any]:
+    """Return a kubeconfig for quotatree's own ServiceAccount, with its own rights and no others.
+
+    `server` is another URL than that of the first API server.
+    """
     admin = json.loads(state.kubeconfig.read_text())
+    admin["clusters"][0]["cluster"]["server"] = server or state.server
     name = "quotatree"
     return {
         "apiVersion": "v1",

@@ -76,7 +76,7 @@ def _output_option(command: _Command) -> _Command:
         'eval "$(quotatree sandbox up)"',
         "quotatree sandbox up --no-quotatree --name bare -o json",
         "quotatree sandbox up --kubernetes-version 1.35.4 --name older",
-        "quotatree sandbox up --replicas 3 --name ha",
+        "quotatree sandbox up --replicas 3 --api-servers 2 --name ha",
     )
 )
 @_name_option("default")
@@ -101,6 +101,12 @@ def _output_option(command: _Command) -> _Command:
     help="Replicas of quotatree's controller, behind one address.",
 )
 @click.option(
+    "--api-servers",
+    type=click.IntRange(1, len(state.API_SERVERS)),
+    show_default="as many as there are, or 1",
+    help="API servers on the one etcd; replicas are spread over them.",
+)
+@click.option(
     "--durable",
     is_flag=True,
     help="Let etcd wait for the disk. Slower; without it, data survives killed processes but not "
@@ -122,6 +128,7 @@ def up(
     scheduler: bool,
     no_quotatree: bool,
     replicas: int | None,
+    api_servers: int | None,
     durable: bool,
     timeout: float,
     output: str,
@@ -140,6 +147,7 @@ def up(
         kubernetes=kubernetes_version,
         etcd=etcd_version,
         scheduler=scheduler,
+        api_servers=api_servers,
         durable=durable,
         timeout=timeout,
     )
@@ -157,6 +165,7 @@ def up(
                 {
                     "kubeconfig": str(current.kubeconfig),
                     "server": current.server,
+                    "kubeconfigs": list(map(str, current.kubeconfigs)),
                     "pids": current.pids,
                 }
             )
@@ -261,8 +270,10 @@ def _greeting(current: control_plane.SandboxState, seconds: float) -> Iterator[s
     other = "" if current.name == "default" else f" --name {current.name}"
     yield (
         f"sandbox {current.name} is up after {seconds:.1f} s: "
-        f"Kubernetes {kubernetes} at {current.server}"
+        f"Kubernetes {kubernetes} at {', '.join(current.servers)}"
     )
+    for path in current.kubeconfigs[1:]:
+        yield f"another API server: export KUBECONFIG={shlex.quote(str(path))}"
     if current.kubectl is not None:
         yield f"kubectl of this version: {current.kubectl}"
     yield f"stop it with: quotatree sandbox down{other}"
@@ -297,7 +308,7 @@ def _rows(found: Sequence[control_plane.Status]) -> Iterator[tuple[str, ...]]:
         for component in one.components:
             process = component.process
             words = "running" if component.running else "dead"
-            if component.running and process.component == state.API_SERVER and not one.ready:
+            if component.running and process.component in state.API_SERVERS and not one.ready:
                 words = "not ready"
             yield one.state.name, process.component, str(process.pid), words
 

@@ -23,7 +23,8 @@ class World:
 
     Every method that takes something in returns the namespaces whose plan may have changed. All of
     them are `doubted` (perhaps not measured in every key) until somebody has looked. `sights` are
-    what the TreeQuotas that only observe would do, as far as they were counted.
+    what the TreeQuotas that only observe would do, as far as they were counted. `outlived` says
+    that some managed ResourceQuota was seen with a later epoch than the ledger's.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -31,6 +32,7 @@ class World:
         self.limits = Limits(ledger)
         self.usage = Usage(ledger)
         self.doubted: set[Namespace] = set()
+        self.outlived = False
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
         self.sights: dict[tuple[Namespace, QuotaName], Sight] = {}
@@ -131,6 +133,7 @@ class World:
             self.ledger.observe(seen, way=way)  # it may tell what became of a grant
             return set()
         found[seen.name] = seen
+        self.outlived = self.outlived or (seen.epoch or 0) > self.ledger.epoch
         self.ledger.observe(seen, way=way)
         self.usage.note(seen.namespace)
         unchanged = known is not None and _shape(known) == _shape(seen)

@@ -50,8 +50,11 @@ def etcd(state: SandboxState) -> tuple[str, ...]:
     )
 
 
-def api_server(state: SandboxState) -> tuple[str, ...]:
-    """Flags of kube-apiserver: RBAC and Node authorization, default admission plugins."""
+def api_server(state: SandboxState, number: int = 0) -> tuple[str, ...]:
+    """Flags of kube-apiserver: RBAC and Node authorization, default admission plugins.
+
+    Several differ in their port only, as those of a real cluster do in their machine.
+    """
     files = certs.Files(state.certificates)
     return (
         f"--etcd-servers=https://127.0.0.1:{state.ports.etcd}",
@@ -59,7 +62,7 @@ def api_server(state: SandboxState) -> tuple[str, ...]:
         f"--etcd-certfile={files.etcd_client}",
         f"--etcd-keyfile={files.key(files.etcd_client)}",
         "--bind-address=127.0.0.1",
-        f"--secure-port={state.ports.api_server}",
+        f"--secure-port={(state.ports.api_server, *state.ports.api_servers)[number]}",
         f"--tls-cert-file={files.api_server}",
         f"--tls-private-key-file={files.key(files.api_server)}",
         f"--client-ca-file={files.ca}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,10 @@ from quotatree.sandbox.state import SandboxState
 
 _ARGUMENTS: Final[Mapping[str, Callable[[SandboxState], tuple[str, ...]]]] = {
     state.ETCD: argv.etcd,
-    state.API_SERVER: argv.api_server,
+    **{
+        component: functools.partial(argv.api_server, number=number)
+        for number, component in enumerate(state.API_SERVERS)
+    },
     state.CONTROLLER_MANAGER: argv.controller_manager,
     state.SCHEDULER: argv.scheduler,
 }
@@ -26,7 +30,7 @@ CONTROL_PLANE: Final = tuple(_ARGUMENTS)
 _STOP_ORDER: Final = (
     ((state.FRONT, *state.REPLICAS), 10.0),
     ((state.SCHEDULER, state.CONTROLLER_MANAGER), 3.0),
-    ((state.API_SERVER,), 3.0),
+    (state.API_SERVERS, 3.0),
     ((state.ETCD,), 10.0),
 )
 _PORT_TAKEN: Final = "address already in use"
@@ -70,7 +74,10 @@ class Boot:
             self._start(state.API_SERVER)
             api = readiness.Api(self.state)
             self._wait(lambda: readiness.api_ready(api), lambda: "kube-apiserver is not ready")
-        above = [c for c in components if c not in {state.ETCD, state.API_SERVER}]
+            # One after the other: two that make the first objects of a cluster disagree for longer.
+            for number, more in enumerate(c for c in components if c in state.API_SERVERS[1:]):
+                self._another_api_server(more, readiness.Api(self.state, number=number + 1))
+        above = [c for c in components if c not in {state.ETCD, *state.API_SERVERS}]
         with self._progress.step(self._doing(*above)):
             if not self._runs(state.CONTROLLER_MANAGER):
                 readiness.make_controller_accounts(api)
@@ -78,6 +85,10 @@ class Boot:
                 self._start(component)
             self._wait_for_controllers(readiness.Controllers(api))
         return self.state
+
+    def _another_api_server(self, component: str, api: readiness.Api) -> None:
+        self._start(component)
+        self._wait(lambda: readiness.api_ready(api), lambda: f"{component} is not ready")
 
     def _doing(self, *components: str) -> str:
         verb = "checking" if all(map(self._runs, components)) else "starting"

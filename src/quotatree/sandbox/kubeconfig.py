@@ -10,12 +10,15 @@ from quotatree.sandbox import certs
 from quotatree.sandbox.state import SandboxState, write_private
 
 
-def text(state: SandboxState, client: str) -> str:
-    """The kubeconfig of one of `certs.CLIENTS`. It is JSON, which is YAML too."""
+def text(state: SandboxState, client: str, *, server: str | None = None) -> str:
+    """The kubeconfig of one of `certs.CLIENTS`, for the first server or another one.
+
+    It is JSON, which is YAML too.
+    """
     files = certs.Files(state.certificates)
     certificate = files.client(client)
     name = f"quotatree-{state.name}"
-    cluster = {"server": state.server, "certificate-authority-data": _encoded(files.ca)}
+    cluster = {"server": server or state.server, "certificate-authority-data": _encoded(files.ca)}
     user = {
         "client-certificate-data": _encoded(certificate),
         "client-key-data": _encoded(files.key(certificate)),
@@ -33,9 +36,11 @@ def text(state: SandboxState, client: str) -> str:
 
 def write(state: SandboxState) -> None:
     """Write the administrator's kubeconfig and those of the components, mode 0600."""
+    for server, path in zip(state.servers, state.kubeconfigs, strict=True):
+        write_private(path, text(state, certs.ADMIN, server=server).encode())
     for client in certs.CLIENTS:
-        path = state.kubeconfig if client == certs.ADMIN else state.component_kubeconfig(client)
-        write_private(path, text(state, client).encode())
+        if client != certs.ADMIN:
+            write_private(state.component_kubeconfig(client), text(state, client).encode())
 
 
 def _encoded(path: Path) -> str:

@@ -46,13 +46,15 @@ class Settings:
 
     A version of None is that of the sandbox if it exists, else the environment's, else the pinned
     one. `durable` makes etcd wait for the disk. `timeout` (seconds) bounds the start without the
-    getting of binaries.
+    getting of binaries. `api_servers` of None are as many as the sandbox has, or one; none is ever
+    taken away.
     """
 
     name: str = "default"
     kubernetes: str | None = None
     etcd: str | None = None
     scheduler: bool = False
+    api_servers: int | None = None
     durable: bool = False
     timeout: float = 120.0
 
@@ -67,7 +69,7 @@ class ComponentStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A sandbox at this moment; `ready` is what the API server says of itself."""
+    """A sandbox at this moment; `ready` is what its API servers say of themselves."""
 
     state: SandboxState
     components: tuple[ComponentStatus, ...]
@@ -101,13 +103,16 @@ def up(
     with _locked(where, settings.name, progress):
         known = state.load(where.sandbox(settings.name))
         versions = _versions(settings, known, environ)
-        components = _components(settings, known)
-        names = [*components, binaries.KUBECTL]
+        current = known or _fresh(settings.name, where, versions)
+        current = _with_api_servers(current, settings.api_servers or 1)
+        components = _components(settings, current)
+        names = [*(c for c in components if c not in state.API_SERVERS[1:]), binaries.KUBECTL]
         paths = binaries.ensure(
             names, versions, locations=where, environ=environ, progress=progress
         )
+        paths |= dict.fromkeys(state.API_SERVERS, paths[state.API_SERVER])
         current = replace(
-            known or _fresh(settings.name, where, versions),
+            current,
             durable=settings.durable or (known is not None and known.durable),
             kubectl=paths.get(binaries.KUBECTL),
         )
@@ -175,12 +180,13 @@ def status(name: str, *, environ: Mapping[str, str] | None = None) -> Status:
         ComponentStatus(process=known.processes[c], running=processes.alive(known.processes[c]))
         for c in known.pids
     )
-    ready = any(c.running and c.process.component == state.API_SERVER for c in components)
-    return Status(
-        state=known,
-        components=components,
-        ready=ready and readiness.api_ready(readiness.Api(known)),
+    running = {c.process.component for c in components if c.running}
+    servers = state.API_SERVERS[: len(known.servers)]
+    ready = all(
+        component in running and readiness.api_ready(readiness.Api(known, number))
+        for number, component in enumerate(servers)
     )
+    return Status(state=known, components=components, ready=ready)
 
 
 def kill(
@@ -222,11 +228,12 @@ def restart(
     known = find(name, environ=environ)
     process = _process(known, component)
     current = boot.launch(boot.stop(known, [component]), component, process.argv, env=process.env)
-    api = readiness.Api(current)
     conditions: dict[str, Callable[[], bool]] = {
         state.ETCD: lambda: readiness.listening(current.ports.etcd),
-        state.API_SERVER: lambda: readiness.api_ready(api),
     }
+    if component in state.API_SERVERS:
+        api = readiness.Api(current, state.API_SERVERS.index(component))
+        conditions[component] = lambda: readiness.api_ready(api)
     condition = conditions.get(component, lambda: True)
     started = current.processes[component]
     if not boot.wait_for(condition, [started], deadline=time.monotonic() + timeout):
@@ -271,6 +278,15 @@ def with_replicas(current: SandboxState, count: int) -> SandboxState:
     return current
 
 
+def _with_api_servers(current: SandboxState, count: int) -> SandboxState:
+    missing = count - len(current.servers)
+    if missing <= 0:
+        return current
+    more = ports.several(random.SystemRandom(), missing)
+    chosen = replace(current.ports, api_servers=(*current.ports.api_servers, *more))
+    return replace(current, ports=chosen)
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     components: tuple[str, ...]
@@ -305,7 +321,9 @@ def _boot(current: SandboxState, plan: _Plan, progress: Progress) -> SandboxStat
             return attempt.control_plane(plan.components)
         except boot.PortTakenError as reason:
             progress.note(f"choosing other ports: {str(reason).splitlines()[-1]}")
-            current = replace(boot.stop(attempt.state), ports=ports.choose(random.SystemRandom()))
+            servers = len(current.servers)
+            chosen = ports.choose(random.SystemRandom(), api_servers=servers)
+            current = replace(boot.stop(attempt.state), ports=chosen)
     raise SandboxError(f"{_PORT_ATTEMPTS} times somebody else took a port; try again")
 
 
@@ -338,9 +356,11 @@ def _versions(
     return asked
 
 
-def _components(settings: Settings, known: SandboxState | None) -> tuple[str, ...]:
-    scheduled = settings.scheduler or (known is not None and state.SCHEDULER in known.processes)
-    return tuple(c for c in boot.CONTROL_PLANE if c != state.SCHEDULER or scheduled)
+def _components(settings: Settings, current: SandboxState) -> tuple[str, ...]:
+    left_out = set(state.API_SERVERS[len(current.servers) :])
+    if not settings.scheduler and state.SCHEDULER not in current.processes:
+        left_out.add(state.SCHEDULER)
+    return tuple(c for c in boot.CONTROL_PLANE if c not in left_out)
 
 
 def _process(known: SandboxState, component: str) -> state.Process:

@@ -15,14 +15,20 @@ RANGE: Final = range(20000, 30000)
 _ATTEMPTS: Final = 200
 
 
-def choose(generator: random.Random) -> Ports:
-    """Four different ports that nobody listens on at this moment.
+def choose(generator: random.Random, *, api_servers: int = 1) -> Ports:
+    """Different ports that nobody listens on at this moment, for so many API servers.
 
     Raises:
         SandboxError: none was found.
     """
-    found = several(generator, 4)
-    return Ports(api_server=found[0], etcd=found[1], etcd_peer=found[2], webhook=found[3])
+    found = several(generator, 3 + api_servers)
+    return Ports(
+        api_server=found[0],
+        etcd=found[1],
+        etcd_peer=found[2],
+        webhook=found[3],
+        api_servers=found[4:],
+    )
 
 
 def several(generator: random.Random, count: int) -> tuple[int, ...]:

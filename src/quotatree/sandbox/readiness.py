@@ -32,12 +32,15 @@ _SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 
 
 class Api:
-    """The few requests that readiness needs, as administrator; no answer is status 0."""
+    """The few requests that readiness needs, as administrator; no answer is status 0.
 
-    def __init__(self, state: SandboxState) -> None:
+    `number` says which API server is asked, the first is 0.
+    """
+
+    def __init__(self, state: SandboxState, number: int = 0) -> None:
         files = certs.Files(state.certificates)
         admin = files.client(certs.ADMIN)
-        self._port = state.ports.api_server
+        self._port = (state.ports.api_server, *state.ports.api_servers)[number]
         self._context = ssl.create_default_context(cafile=str(files.ca))
         self._context.load_cert_chain(admin, files.key(admin))
 

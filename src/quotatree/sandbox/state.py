@@ -21,6 +21,8 @@ _FORMAT: Final = 1
 
 ETCD: Final = "etcd"
 API_SERVER: Final = "kube-apiserver"
+API_SERVERS: Final = (API_SERVER, *(f"{API_SERVER}-{number}" for number in range(2, 4)))
+"""API servers on the one etcd; a sandbox runs the first of them, or several."""
 CONTROLLER_MANAGER: Final = "kube-controller-manager"
 SCHEDULER: Final = "kube-scheduler"
 QUOTATREE: Final = "quotatree"
@@ -28,7 +30,7 @@ REPLICAS: Final = (QUOTATREE, *(f"{QUOTATREE}-{number}" for number in range(2, 6
 """Replicas of quotatree's controller; a sandbox runs the first of them, or several."""
 FRONT: Final = f"{QUOTATREE}-front"
 """What stands in front of several replicas."""
-COMPONENTS: Final = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, *REPLICAS, FRONT)
+COMPONENTS: Final = (ETCD, *API_SERVERS, CONTROLLER_MANAGER, SCHEDULER, *REPLICAS, FRONT)
 """In the order of starting; stopping goes the other way."""
 
 
@@ -37,6 +39,7 @@ class Ports:
     """Loopback ports; `webhook` is kept free for quotatree's own server.
 
     Where there are several replicas, each has one of `replicas`, and `webhook` is in front of them.
+    `api_servers` are those of the further API servers, from the second on.
     """
 
     api_server: int
@@ -44,6 +47,7 @@ class Ports:
     etcd_peer: int
     webhook: int
     replicas: tuple[int, ...] = ()
+    api_servers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +84,14 @@ class SandboxState:
 
     @property
     def server(self) -> str:
-        """The URL of the API server."""
-        return f"https://127.0.0.1:{self.ports.api_server}"
+        """The URL of the API server, of the first where there are several."""
+        return self.servers[0]
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The URLs of all API servers."""
+        numbers = (self.ports.api_server, *self.ports.api_servers)
+        return tuple(f"https://127.0.0.1:{port}" for port in numbers)
 
     @property
     def webhook_url(self) -> str:
@@ -91,7 +101,13 @@ class SandboxState:
     @property
     def kubeconfig(self) -> Path:
         """Credentials of an administrator (group system:masters), readable by the owner only."""
-        return self.directory / "kubeconfig"
+        return self.kubeconfigs[0]
+
+    @property
+    def kubeconfigs(self) -> tuple[Path, ...]:
+        """The administrator's credentials for each of `servers`."""
+        more = (f"kubeconfig-{number}" for number in range(2, len(self.servers) + 1))
+        return tuple(self.directory / name for name in ("kubeconfig", *more))
 
     @property
     def certificates(self) -> Path:
@@ -187,7 +203,8 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _ports(raw: dict[str, Any]) -> Ports:
-    return Ports(**raw | {"replicas": tuple(raw.get("replicas", ()))})
+    several = {key: tuple(raw.get(key, ())) for key in ("replicas", "api_servers")}
+    return Ports(**raw | several)
 
 
 def _process(raw: dict[str, Any]) -> Process:

@@ -9,8 +9,9 @@ from typing import Final
 
 DEADLINE: Final = 0.25
 """Seconds for a sign of life. Quota admission asks four times: a refusal takes about a second."""
-SILENCE: Final = 1.0
-"""Seconds of silence after which one question at a time is asked, and all others are refused.
+SILENCE, KNOCK = 1.0, 1.0
+"""After one missed deadline one question at a time is asked, and all others are refused; after so
+many seconds of silence one is asked in so many seconds.
 
 Each question to somebody who hangs keeps one of quota admission's five workers for a deadline, and
 creations in namespaces without any quota wait for these workers as well.
@@ -28,11 +29,15 @@ class Pulse:
         self._who = who
         self._clock = clock
         self._silent_since: float | None = None
+        self._tried = 0.0
         self._trying = 0
 
     def heard(self) -> None:
         """Note a sign of life."""
         self._silent_since = None
+
+    def _may_try(self, now: float, *, silent: float) -> bool:
+        return not self._trying and (silent < SILENCE or now - self._tried >= KNOCK)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -43,9 +48,9 @@ class Pulse:
         """
         begun = self._clock()
         since = self._silent_since
-        if since is not None and begun - since >= SILENCE and self._trying:
+        if since is not None and not self._may_try(begun, silent=begun - since):
             raise UnansweredError(f"{self._who} has been silent for {begun - since:.1f} s")
-        self._trying += 1
+        self._trying, self._tried = self._trying + 1, begun
         try:
             yield
         except TimeoutError:

@@ -70,12 +70,12 @@ def body(ask: Ask) -> dict[str, object]:
     }
 
 
-async def create(client: Client, ask: Ask) -> Answer:
-    """Ask for one pod, once."""
+async def create(client: Client, ask: Ask, *, timeout: float = 30.0) -> Answer:
+    """Ask for one pod, once; `timeout` is in seconds."""
     path, pod = paths.PODS.path(ask.namespace), body(ask)
     sent = time.monotonic()
     try:
-        made = await client.request("POST", path, body=pod, retry=False)
+        made = await client.request("POST", path, body=pod, retry=False, timeout=timeout)
     except ClusterError as error:
         said = error.said if isinstance(error, refusal.RefusedError) else str(error)
         return Answer(

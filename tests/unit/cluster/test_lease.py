@@ -109,20 +109,25 @@ def server() -> Server:
     return Server()
 
 
-Candidate = Callable[[str], lease.LeaseElector]
+Candidate = Callable[..., lease.LeaseElector]
 
 
 @pytest.fixture
 def candidate(time: Time, server: Server) -> Candidate:
-    def make(identity: str) -> lease.LeaseElector:
+    def make(
+        identity: str,
+        *,
+        clock: Callable[[], float] = time,
+        wall: Callable[[], float] = lambda: 1_800_000_000.0 + time.now,
+    ) -> lease.LeaseElector:
         return lease.LeaseElector(
             server,  # type: ignore[arg-type]
             namespace="quotatree-system",
             name="quotatree",
             identity=identity,
             duration=15.0,
-            clock=time,
-            wall=lambda: 1_800_000_000.0 + time.now,
+            clock=clock,
+            wall=wall,
             sleep=time.sleep,
             chance=lambda: 0.5,
         )
@@ -440,3 +445,95 @@ async def test_others_see_where_the_leader_is_reached_until_its_lease_is_over(
     assert b.leader.address == "https://a:9443"
     time.now += 15
     assert b.leader is None
+
+
+# -- clocks that jump -------------------------------------------------------------------------
+
+
+class Jumping:
+    """A clock of one process, which somebody sets forward or back."""
+
+    def __init__(self, true: Time) -> None:
+        self._true = true
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return self._true() + self.ahead
+
+    def by(self, seconds: float) -> float:
+        self.ahead += seconds
+        return self()
+
+
+@pytest.mark.parametrize("seconds", [-1e6, -20.0, 20.0, 1e6])
+async def test_a_follower_whose_clock_jumps_once_takes_no_lease_that_is_renewed(
+    candidate: Candidate, server: Server, time: Time, seconds: float
+) -> None:
+    clock = Jumping(time)
+    leader, follower = candidate("one"), candidate("two", clock=clock)
+    first = await leader.acquire()
+    keeping = asyncio.create_task(leader.renew())
+    taking = asyncio.create_task(follower.acquire())
+    await time.until(lambda: server.version >= 3)
+    clock.ahead = seconds
+    await time.until(lambda: server.version >= 30)
+    assert leader.epoch == first
+    assert not taking.done()
+    await cancelled(keeping, taking)
+
+
+async def test_a_follower_whose_clock_runs_away_leads_early_and_in_an_epoch_of_its_own(
+    candidate: Candidate, server: Server, time: Time
+) -> None:
+    clock = Jumping(time)
+    leader, follower = candidate("one"), candidate("two", clock=lambda: clock.by(20.0))
+    first = await leader.acquire()
+    keeping = asyncio.create_task(leader.renew())
+    taking = asyncio.create_task(follower.acquire())
+    await time.until(taking.done, limit=5.0)
+    # Both may believe in it until the next renewal: what they do bears different epochs.
+    assert taking.result() > first
+    await time.until(lambda: leader.epoch is None, limit=5.0)
+    assert leader.lost.is_set()
+    await cancelled(keeping, taking)
+
+
+@pytest.mark.parametrize("seconds", [-1e6, -20.0, 20.0, 1e6])
+async def test_a_leader_whose_clock_jumps_steps_down_or_goes_on_alone(
+    candidate: Candidate, server: Server, time: Time, seconds: float
+) -> None:
+    clock = Jumping(time)
+    leader, follower = candidate("one", clock=clock), candidate("two")
+    first = await leader.acquire()
+    keeping = asyncio.create_task(leader.renew())
+    taking = asyncio.create_task(follower.acquire())
+    await time.until(lambda: server.version >= 3)
+    clock.ahead = seconds
+    await time.until(lambda: taking.done() or server.version >= 30)
+    assert taking.done() == (seconds > 0)
+    assert (leader.epoch is None) == taking.done()
+    assert not taking.done() or taking.result() > first
+    await cancelled(keeping, taking)
+
+
+async def test_nobody_believes_a_wall_clock(
+    candidate: Candidate, server: Server, time: Time
+) -> None:
+    """`renewTime` is for people: a year in it takes no lease away and keeps none."""
+    years = iter((1e9, -1e9, 5e8, -5e8) * 100)
+    leader, follower = candidate("one", wall=lambda: 2e9 + next(years)), candidate("two")
+    await leader.acquire()
+    keeping = asyncio.create_task(leader.renew())
+    taking = asyncio.create_task(follower.acquire())
+    await time.until(lambda: server.version >= 20)
+    assert leader.epoch is not None
+    assert not taking.done()
+    keeping.cancel()
+    await time.until(taking.done, limit=20.0)
+    await cancelled(keeping, taking)
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -37,6 +37,14 @@ def test_the_api_server_authorizes_as_real_clusters_do():
     assert not [flag for flag in flags if "disable-admission" in flag]
 
 
+def test_several_api_servers_differ_in_their_port_alone():
+    current = _state(more=(20005,))
+    first, second = (argv.api_server(current, number) for number in range(2))
+
+    assert set(first) - set(second) == {"--secure-port=20001"}
+    assert set(second) - set(first) == {"--secure-port=20005"}
+
+
 def test_controllers_have_accounts_of_their_own_and_all_but_the_cloud_ones_run():
     flags = argv.controller_manager(_state())
     chosen = next(f for f in flags if f.startswith("--controllers=")).partition("=")[2].split(",")
@@ -56,11 +64,13 @@ def test_files_are_the_sandbox_s_own():
     assert all(path.startswith("/sandboxes/one/") for path in paths)
 
 
-def _state(*, durable=False):
+def _state(*, durable=False, more=()):
     return state.SandboxState(
         name="one",
         directory=Path("/sandboxes/one"),
         versions=PINNED,
-        ports=state.Ports(api_server=20001, etcd=20002, etcd_peer=20003, webhook=20004),
+        ports=state.Ports(
+            api_server=20001, etcd=20002, etcd_peer=20003, webhook=20004, api_servers=more
+        ),
         durable=durable,
     )

@@ -96,5 +96,24 @@ def test_a_kubeconfig_holds_everything_and_is_for_the_owner_only(tmp_path):
     assert str(tmp_path) not in current.kubeconfig.read_text()
 
 
+def test_each_api_server_has_a_kubeconfig_of_its_own(tmp_path):
+    current = state.SandboxState(
+        name="one",
+        directory=tmp_path,
+        versions=PINNED,
+        ports=state.Ports(api_server=20001, etcd=2, etcd_peer=3, webhook=4, api_servers=(20005,)),
+    )
+    certs.issue(current.certificates, now=NOW)
+
+    kubeconfig.write(current)
+
+    served = [
+        json.loads(path.read_text())["clusters"][0]["cluster"]["server"]
+        for path in current.kubeconfigs
+    ]
+    assert served == ["https://127.0.0.1:20001", "https://127.0.0.1:20005"]
+    assert current.kubeconfig == current.kubeconfigs[0]
+
+
 def _read(path):
     return x509.load_pem_x509_certificate(path.read_bytes())

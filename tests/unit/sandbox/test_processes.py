@@ -98,10 +98,11 @@ def test_a_taken_port_is_told_apart(tmp_path):
 
 
 def test_ports_are_free_and_different():
-    chosen = ports.choose(random.Random(7))
+    chosen = ports.choose(random.Random(7), api_servers=3)
     numbers = {chosen.api_server, chosen.etcd, chosen.etcd_peer, chosen.webhook}
+    numbers |= set(chosen.api_servers)
 
-    assert len(numbers) == 4
+    assert len(numbers) == 6
     assert numbers <= set(ports.RANGE)
 
 
