@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from rich.console import Console
 
-from bench import creation, machine, report, simulation
+from bench import creation, ground, machine, report, simulation
 from bench.creation import Pair, Plan
 from quotatree import sandbox as control_plane
-from quotatree.cli import install
 from quotatree.errors import QuotaTreeError
-from quotatree.sandbox import Progress, SandboxState
+from quotatree.sandbox import Progress
 
 ROOT: Final = Path(__file__).parents[1]
 SIZES: Final = (10, 1_000, 10_000)
@@ -130,7 +127,7 @@ def _simulate(progress: Progress, *, quick: bool) -> list[dict[str, Any]]:
 def _creation(
     progress: Progress, plan: Plan, *, name: str, slices: bool
 ) -> tuple[Sequence[Pair], dict[str, int], dict[str, str]]:
-    with _sandbox(name, progress, slices=slices) as sandbox:
+    with ground.fresh(name, progress, slices=slices) as sandbox:
         before = machine.resident(sandbox.pids["quotatree"])
         with progress.step("creating pods beside native quota", slow=True) as step:
             taken = asyncio.run(creation.measure(sandbox, plan, told=_told(progress, step.tick)))
@@ -151,20 +148,6 @@ def _told(progress: Progress, tick: Callable[[float | None], None]) -> Callable[
             progress.note(f"{round_}: {share:.0%} done")
 
     return tell
-
-
-@contextmanager
-def _sandbox(name: str, progress: Progress, *, slices: bool) -> Iterator[SandboxState]:
-    """Give a fresh control plane with quotatree, and delete it at the end."""
-    control_plane.down(name, purge=True, progress=progress)
-    try:
-        yield control_plane.up(
-            control_plane.Settings(name=name),
-            progress=progress,
-            install=functools.partial(install.into_sandbox, slices=slices),
-        )
-    finally:
-        control_plane.down(name, purge=True, progress=progress)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench import creation, figures, simulation
@@ -30,6 +30,10 @@ class Bar:
     def wanted(self) -> str:
         """The bar in words."""
         return f"{'at least' if self.floor else 'at most'} {self.bar:g}{self.unit}"
+
+    def document(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return asdict(self) | {"reached": self.reached}
 
 
 def of(pairs: Sequence[Pair], engine: Iterable[Mapping[str, Any]]) -> list[Bar]:

@@ -16,11 +16,12 @@ from bench import figures
 from bench.bars import Bar
 from bench.creators import OUTSIDE, WITHIN, Creators, Seen
 from quotatree import sandbox as control_plane
+from quotatree.cli import install
 from quotatree.cluster import lease, paths
 from quotatree.cluster.client import Client
 from quotatree.errors import ClusterError
 from quotatree.manifests.settings import DEFAULT_NAMESPACE
-from quotatree.sandbox import SandboxState, state
+from quotatree.sandbox import SandboxState, readiness, state
 
 REPLICAS: Final = state.REPLICAS[:3]
 BESIDE: Final = 4
@@ -177,15 +178,14 @@ class Failing:
                 )
                 seen = lease.term(found)
                 if seen.holder:
-                    number = seen.holder.removeprefix(f"sandbox-{self._sandbox.name}")
-                    return f"{state.QUOTATREE}{number}"
+                    return install.component_of(self._sandbox, seen.holder)
             await asyncio.sleep(0.1)
 
     async def whole(self) -> None:
         """Wait until every replica listens and the tree grows."""
         probe = Creators(self._client, [])
         for port in control_plane.find(self._sandbox.name).ports.replicas:
-            while not await _listens(port):
+            while not await asyncio.to_thread(readiness.listening, port):
                 await asyncio.sleep(0.1)
         while any([(await probe.one(name)).status != 201 for name in self._growing]):
             await asyncio.sleep(0.2)
@@ -195,15 +195,6 @@ async def _gap(creators: Creators, began: float) -> float:
     await creators.again(time.monotonic())
     admitted = creators.admitted()
     return max(b - a for a, b in itertools.pairwise(admitted) if b > began)
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def _p99(seen: Iterator[Seen]) -> float:

@@ -10,18 +10,15 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from bench import creators, machine, report
+from bench import creators, ground, machine, report
 from bench.failing import REPLICAS, Failing, Figures
 from quotatree import sandbox as control_plane
-from quotatree.cli import install
 from quotatree.cluster.client import Client
 from quotatree.errors import QuotaTreeError
 from quotatree.sandbox import Progress, SandboxState
@@ -47,32 +44,18 @@ def main(*, namespaces: int, output: Path, strict: bool, name: str) -> None:
     """
     progress = control_plane.shown_on(sys.stderr)
     try:
-        with _sandbox(name, progress) as sandbox:
+        with ground.fresh(name, progress, replicas=len(REPLICAS)) as sandbox:
             found = asyncio.run(_measure(sandbox, namespaces, progress))
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
     setting = {"load": machine.load(), "machine": machine.describe()}
-    bars = [asdict(bar) | {"reached": bar.reached} for bar in found.bars]
+    bars = [bar.document() for bar in found.bars]
     document = {"setting": setting, "figures": asdict(found), "bars": bars}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=1) + "\n")
     Console(width=None if sys.stdout.isatty() else 120).print(report.bars_table(found.bars))
     if strict and not all(bar.reached for bar in found.bars):
         sys.exit(3)
-
-
-@contextmanager
-def _sandbox(name: str, progress: Progress) -> Iterator[SandboxState]:
-    control_plane.down(name, purge=True, progress=progress)
-
-    def into(current: SandboxState, shown: Progress) -> SandboxState:
-        return install.into_sandbox(current, shown, replicas=len(REPLICAS))
-
-    try:
-        settings = control_plane.Settings(name=name)
-        yield control_plane.up(settings, progress=progress, install=into)
-    finally:
-        control_plane.down(name, purge=True, progress=progress)
 
 
 async def _measure(sandbox: SandboxState, count: int, progress: Progress) -> Figures:

@@ -147,7 +147,7 @@ def main(*, output: Path, strict: bool, alone: bool) -> None:
         raise click.ClickException(str(error)) from error
     output.parent.mkdir(parents=True, exist_ok=True)
     document = dataclasses.asdict(results) | {
-        "bars": [dataclasses.asdict(bar) | {"reached": bar.reached} for bar in results.bars],
+        "bars": [bar.document() for bar in results.bars],
         "load": {"before": load, "after": machine.load()},
         "machine": machine.describe(),
     }

@@ -41,7 +41,7 @@ def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
     by_scene = creation.by_scene(results.pairs)
     return {
         "setting": dict(setting),
-        "bars": [asdict(bar) | {"reached": bar.reached} for bar in results.bars],
+        "bars": [bar.document() for bar in results.bars],
         "creation": {
             "summary": {name: _plain(creation.summary(found)) for name, found in by_scene.items()},
             "pairs": [

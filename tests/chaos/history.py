@@ -13,7 +13,8 @@ from typing import Self
 
 from tests.chaos import wire
 from tests.chaos.store import PODS, QUOTAS, Change, Store, StoreError
-from tests.chaos.verdict import NOTHING, Amounts, Held, Mark
+from tests.chaos.verdict import NOTHING, Amounts, Held
+from tests.cluster.harness.marks import Mark
 
 from quotatree.model import names
 from quotatree.units.resources import Resources
@@ -41,6 +42,7 @@ class History:
         self._used: dict[str, Amounts] = {}
         self._stored: dict[bytes, bytes | None] = {}
         self.lost: list[str] = []
+        self.epochs: dict[str, int] = {}
         self.begin()
 
     def begin(self) -> None:
@@ -48,8 +50,7 @@ class History:
         self.start_real = {namespace: _sum(pods) for namespace, pods in self.pods.items()}
         self.start_there = {namespace: _sum(pods) for namespace, pods in self._there.items()}
         self.start_used = dict(self._used)
-        self.start_epochs: dict[str, int] = dict(getattr(self, "epochs", {}))
-        self.epochs = dict(self.start_epochs)
+        self.start_epochs = dict(self.epochs)
         self.real: list[Held] = []
         self.there: list[Held] = []
         self.used: list[Held] = []
@@ -96,7 +97,7 @@ class History:
             except StoreError:
                 await asyncio.sleep(0.2)
                 continue
-            self.marks.append(Mark(revision=revision, sent=sent, answered=time.monotonic()))
+            self.marks.append(Mark(version=revision, sent=sent, answered=time.monotonic()))
             await asyncio.sleep(MARK_EVERY)
 
     def _note(self, change: Change) -> None:
@@ -143,11 +144,6 @@ class History:
             if used != real:
                 found[namespace] = used, real
         return found
-
-    @property
-    def alive(self) -> bool:
-        """Whether nothing of the history was lost."""
-        return not self.lost
 
     async def caught_up(self) -> None:
         """Return when everything that is committed by now has been seen.

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import random
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,7 +41,7 @@ async def bundles(stage: Stage) -> set[str]:
 @fault("expired-serving-certificate")
 async def expired_serving_certificate(stage: Stage, chance: random.Random) -> str:
     """The webhook's certificate in the Secret has expired a month ago."""
-    now = datetime.fromtimestamp(datetime.now(UTC).timestamp(), UTC)  # noqa: TID251
+    now = datetime.now(UTC)  # noqa: TID251
     have = tls.read(await secret(stage))
     assert have is not None
     past = now - certificates.SERVING_LIFE - timedelta(days=30)
@@ -171,6 +172,11 @@ def quota(namespace: str, subresource: str | None = None) -> str:
     return paths.RESOURCE_QUOTAS.path(namespace, "quotatree", subresource)
 
 
+async def edit(stage: Stage, targets: Iterable[str], bodies: Iterable[object]) -> None:
+    """Patch all of them at once."""
+    await asyncio.gather(*(patch(stage, *pair) for pair in zip(targets, bodies, strict=True)))
+
+
 @fault("quotas-deleted")
 async def quotas_deleted(stage: Stage, chance: random.Random) -> str:
     """An administrator deletes a third of the managed ResourceQuotas."""
@@ -200,7 +206,7 @@ async def annotations_edited(stage: Stage, chance: random.Random) -> str:
         {names.ANNOTATION_TOUCHED: "by hand"},
     )
     bodies = [{"metadata": {"annotations": chance.choice(kinds)}} for _ in chosen]
-    await asyncio.gather(*map(patch, [stage] * len(chosen), map(quota, chosen), bodies))
+    await edit(stage, map(quota, chosen), bodies)
     return f"{len(chosen)} of them"
 
 
@@ -211,7 +217,7 @@ async def epoch_of_the_future(stage: Stage, chance: random.Random) -> str:
     body = {
         "metadata": {"annotations": {names.ANNOTATION_EPOCH: str(10**12 + chance.randrange(99))}}
     }
-    await asyncio.gather(*(patch(stage, quota(name), body) for name in chosen))
+    await edit(stage, map(quota, chosen), [body] * len(chosen))
     return f"{len(chosen)} of them"
 
 
@@ -220,7 +226,7 @@ async def spec_edited(stage: Stage, chance: random.Random) -> str:
     """An administrator lowers spec.hard of managed ResourceQuotas, or takes a name out of it."""
     chosen = some(stage, chance)
     bodies = [{"spec": {"hard": chance.choice(({"pods": "0"}, {"cpu": None}))}} for _ in chosen]
-    await asyncio.gather(*map(patch, [stage] * len(chosen), map(quota, chosen), bodies))
+    await edit(stage, map(quota, chosen), bodies)
     await asyncio.sleep(2.0)
     return f"{len(chosen)} of them"
 
@@ -232,7 +238,7 @@ async def status_edited(stage: Stage, chance: random.Random) -> str:
     kinds = ({"pods": "0", "cpu": "0"}, {"pods": "500"}, {"cpu": "99"})
     bodies = [{"status": {"used": chance.choice(kinds)}} for _ in chosen]
     targets = [quota(name, "status") for name in chosen]
-    await asyncio.gather(*map(patch, [stage] * len(chosen), targets, bodies))
+    await edit(stage, targets, bodies)
     await asyncio.sleep(2.0)
     return f"{len(chosen)} of them"
 

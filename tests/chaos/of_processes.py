@@ -4,15 +4,12 @@ import asyncio
 import random
 import signal
 
-import orjson
 from tests.chaos.faults import LONGER, fault
-from tests.chaos.stage import ACCEPTOR, DECIDER, REPLICAS, WHOLE, Stage
-from tests.cluster.harness import trees
+from tests.chaos.stage import ACCEPTOR, ANSWERS_WITHIN, DECIDER, REPLICAS, WHOLE, Stage
+from tests.cluster.harness import replicas, trees
 from tests.cluster.harness.trees import eventually
-from tests.service import webhook_reviews
 
 from quotatree.sandbox import state
-from quotatree.webhook import frames, routes
 
 SHORT = 5.0
 """Seconds that are shorter than a lease."""
@@ -100,19 +97,12 @@ async def ask_directly(stage: Stage, component: str) -> bool:
 
     Only an answer on an object that has not changed meanwhile could ever be committed.
     """
-    quotas = await trees.managed(stage.clients[0])
-    name = stage.still
-    base = quotas[name]
-    used = base["status"]["used"]
-    grown = {**base, "status": {**base["status"], "used": {**used, "pods": "1000"}}}
-    body = webhook_reviews.review(obj=grown, old=base, namespace=name, name="quotatree")
-    path = f"{routes.RELAY}{routes.USAGE}"
-    status, content = await stage.call(component, "POST", path, orjson.dumps(body))
-    answer = frames.answer(content) if status == 200 else None
-    allowed = answer is not None and answer.status == 200
-    granted = allowed and orjson.loads(answer.body)["response"]["allowed"]
-    now = (await trees.managed(stage.clients[0]))[name]
-    return granted and now["metadata"]["resourceVersion"] == base["metadata"]["resourceVersion"]
+    client, name = stage.clients[0], stage.still
+    base, granted = await replicas.ask_directly(
+        client, stage.sandbox, component, name, pods="1000", timeout=ANSWERS_WITHIN
+    )
+    now = (await trees.managed(client))[name]
+    return granted and int(now["metadata"]["resourceVersion"]) == base
 
 
 @fault("hang-decider")

@@ -5,7 +5,6 @@ import functools
 import json
 import os
 import signal
-import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -14,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from tests.chaos import forest
 from tests.chaos.history import History
 from tests.chaos.store import Store
 from tests.chaos.traffic import Traffic
-from tests.cluster.harness import load, trees
+from tests.cluster.harness import load, replicas, trees
 from tests.cluster.harness.trees import eventually
 
 from quotatree import sandbox as control_plane
@@ -31,12 +29,13 @@ from quotatree.manifests.settings import DEFAULT_NAMESPACE
 from quotatree.model.names import Namespace
 from quotatree.sandbox import SandboxState, processes, state
 from quotatree.units.resources import Resources
-from quotatree.webhook import routes
 
 ROOT = Path(__file__).parents[2]
 API_SERVERS = 2
 REPLICAS = state.REPLICAS[:3]
 STILL = 20
+ANSWERS_WITHIN = 3.0
+"""Seconds in which a replica that is asked by itself is to answer."""
 WHOLE, DECIDER, ACCEPTOR = "whole", "decider", "acceptor"
 """Parts of a replica: both of its processes, or one of them."""
 
@@ -73,7 +72,7 @@ def ground(name: str, progress: control_plane.Progress) -> Iterator[Ground]:
     running: list[subprocess.Popen[str]] = []
 
     def installed(current: SandboxState, shown: control_plane.Progress) -> SandboxState:
-        targets = (current.ports.api_server, *current.ports.api_servers)
+        targets = current.ports.all_api_servers
         through = [str(targets[i % len(targets)]) for i in range(len(REPLICAS))]
         command = [sys.executable, "-m", "tests.chaos.proxy", *through]
         process = subprocess.Popen(
@@ -168,11 +167,11 @@ class Stage:
         found: list[str] = []
 
         async def held() -> bool:
-            found[:] = [(await self.lease())["spec"].get("holderIdentity") or ""]
+            found[:] = [replicas.holder(self.sandbox, await self.lease())]
             return bool(found[0])
 
         await eventually(held, what="somebody leads")
-        return f"quotatree{found[0].removeprefix(f'sandbox-{self.name}')}"
+        return found[0]
 
     async def followers(self) -> list[str]:
         leads = await self.leader()
@@ -188,27 +187,7 @@ class Stage:
         return await self.leader()
 
     async def ready(self, component: str) -> bool:
-        status, _ = await self.call(component, "GET", routes.READY)
-        return status == 200
-
-    async def call(
-        self, component: str, method: str, path: str, body: bytes = b""
-    ) -> tuple[int, bytes]:
-        """Return status and body of what one replica answers; status 0 when it does not."""
-        port = self.sandbox.ports.replicas[REPLICAS.index(component)]
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        timeout = aiohttp.ClientTimeout(total=3)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.request(
-                    method, f"https://127.0.0.1:{port}{path}", data=body, ssl=context
-                ) as answer,
-            ):
-                return answer.status, await answer.read()
-        except (aiohttp.ClientError, TimeoutError):
-            return 0, b""
+        return await replicas.is_ready(self.sandbox, component, timeout=ANSWERS_WITHIN)
 
     async def whole(self) -> None:
         """Wait until every process runs and every replica and API server is ready."""
@@ -221,14 +200,10 @@ class Stage:
 
         await eventually(so, what="all of it runs again")
 
-    def link(self, component: str) -> int:
-        """Return the number of a replica's link to its API server."""
-        return REPLICAS.index(component)
-
     async def tell(self, component: str, **command: object) -> object:
         """Command the link of a replica."""
         return await asyncio.to_thread(
-            functools.partial(self.links.tell, self.link(component), **command)
+            functools.partial(self.links.tell, REPLICAS.index(component), **command)
         )
 
     def log(self, component: str) -> int:

@@ -7,10 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
-RETURNED_WITHIN = 1.0
-"""Seconds before a request from which on there must have been room for a refusal to be wrong."""
+from tests.cluster.harness.marks import RETURNED_WITHIN, Mark, Marks
 
 Amounts = tuple[int, int]
 NAMES = ("pods", "cpu")
@@ -26,15 +24,6 @@ class Held:
     amounts: Amounts
     received: float
     epoch: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """The store stood at this revision at some moment between the two, on the local clock."""
-
-    revision: int
-    sent: float
-    answered: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,25 +123,18 @@ def wrong_refusals(
 ) -> list[Refusal]:
     """Return the requests that fitted all the time and were refused nevertheless.
 
-    All the time is from `RETURNED_WITHIN` before the request to its answer. Local clocks do not say
-    which states that were, marks do: of the last one answered before, the state was in force then
-    or had been; whatever was committed before an answer is older than the first mark sent after it.
-    What no mark embraces is not judged.
+    All the time is from `RETURNED_WITHIN` before the request to its answer; which states that were
+    say the marks. What no mark embraces is not judged.
     """
-    marks = list(marks)
-    answered = sorted((mark.answered, mark.revision) for mark in marks)
-    sent = sorted((mark.sent, mark.revision) for mark in marks)
-    greatest = list(accumulate((revision for _, revision in answered), max))
-    least = list(accumulate((revision for _, revision in reversed(sent)), min))[::-1]
+    all_marks = Marks(marks)
     revisions = [step.revision for step in levels.steps]
     found = []
     for refusal in refusals:
-        before = bisect_right(answered, (refusal.sent - RETURNED_WITHIN, 1 << 62))
-        after = bisect_left(sent, (refusal.answered, 0))
-        if not before or after == len(sent):
+        before = all_marks.before(refusal.sent - RETURNED_WITHIN)
+        after = all_marks.after(refusal.answered)
+        if before is None or after is None:
             continue
-        first = bisect_right(revisions, greatest[before - 1])
-        last = bisect_left(revisions, least[after])
+        first, last = bisect_right(revisions, before), bisect_left(revisions, after)
         if levels.fits(refusal.namespace, refusal.amounts, first=first, last=last):
             found.append(refusal)
     return found

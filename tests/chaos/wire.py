@@ -10,7 +10,7 @@ from dataclasses import dataclass
 MAGIC = b"k8s\x00"
 METADATA, STATUS = 1, 3
 """Fields of a ResourceQuota."""
-DELETION_TIMESTAMP, LABELS, ANNOTATIONS = 9, 11, 12
+DELETION_TIMESTAMP, ANNOTATIONS = 9, 12
 """Fields of ObjectMeta."""
 USED = 2
 """Field of ResourceQuotaStatus."""
@@ -20,7 +20,6 @@ USED = 2
 class Quota:
     """A stored ResourceQuota; amounts are texts of Kubernetes."""
 
-    labels: dict[str, str]
     annotations: dict[str, str]
     used: dict[str, str]
 
@@ -31,7 +30,6 @@ def quota(stored: bytes) -> Quota:
     metadata = _fields(_one(fields, METADATA))
     used = _map(_fields(_one(fields, STATUS)).get(USED, []))
     return Quota(
-        labels=_texts(metadata.get(LABELS, [])),
         annotations=_texts(metadata.get(ANNOTATIONS, [])),
         used={name: _one(_fields(amount), 1).decode() for name, amount in used.items()},
     )

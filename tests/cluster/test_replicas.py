@@ -4,30 +4,24 @@ import asyncio
 import itertools
 import os
 import signal
-import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
-import orjson
 import pytest
-from tests.cluster.harness import load, trees
+from tests.cluster.harness import load, replicas, trees
 from tests.cluster.harness.bursts import TREE, Burst, recounted, uncounted
 from tests.cluster.harness.judge import Judge
-from tests.service import webhook_reviews
 
 from quotatree import sandbox as control_plane
 from quotatree.cli import install
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.manifests.settings import DEFAULT_NAMESPACE
-from quotatree.model.names import Namespace
 from quotatree.sandbox import state
 from quotatree.units.resources import Resources
-from quotatree.webhook import frames, routes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
 
@@ -114,15 +108,16 @@ class Flow:
         return max(later - earlier for earlier, later in pairs if later > since)
 
 
-async def leader(client: Client) -> str:
+async def leader(client: Client, sandbox: control_plane.SandboxState) -> str:
     """Return which component leads, by the Lease."""
+    found: list[str] = []
 
     async def held() -> bool:
-        return bool((await lease(client))["spec"].get("holderIdentity"))
+        found[:] = [replicas.holder(sandbox, await lease(client))]
+        return bool(found[0])
 
     await trees.eventually(held, what="somebody leads")
-    number = (await lease(client))["spec"]["holderIdentity"].rpartition("replicas")[2]
-    return f"quotatree{number}"
+    return found[0]
 
 
 async def lease(client: Client) -> dict[str, Any]:
@@ -148,7 +143,7 @@ async def test_a_killed_leader_lets_nothing_over_and_another_leads_after_the_lea
         burst = Burst(admin, tree, 0)
         working = asyncio.create_task(burst.run())
         await burst.until(0.1)
-        dead, began = await leader(admin), time.monotonic()
+        dead, began = await leader(admin, sandbox), time.monotonic()
         await kill(sandbox, dead, signal.SIGKILL, whole=False)
         await working
         await judge.caught_up()
@@ -159,7 +154,7 @@ async def test_a_killed_leader_lets_nothing_over_and_another_leads_after_the_lea
     assert not judge.overshoots(), told
     assert not await uncounted(admin, tree), told
     assert gap <= LEASE + 2.0
-    assert await leader(admin) != dead
+    assert await leader(admin, sandbox) != dead
     await trees.eventually(lambda: recounted(admin, tree), what=f"usage equals a recount: {told}")
     await restart(sandbox, dead)
     await trees.fell(admin, tree)
@@ -172,7 +167,7 @@ async def test_a_rolling_update_costs_two_seconds_at_most(admin, sandbox):
     tree = await trees.plant(admin, WIDE)
     async with Judge(admin, tree) as judge, Flow(admin, tree) as flow:
         for component in state.REPLICAS[:REPLICAS]:
-            leads, began = await leader(admin) == component, time.monotonic()
+            leads, began = await leader(admin, sandbox) == component, time.monotonic()
             await restart(sandbox, component)
             await flow.admitted_since(time.monotonic())
             gap = flow.gap(began)
@@ -188,29 +183,9 @@ async def ready(sandbox: control_plane.SandboxState, component: str) -> None:
     """Wait until a replica says that it is ready."""
 
     async def so() -> bool:
-        status, _ = await call(sandbox, component, "GET", routes.READY)
-        return status == 200
+        return await replicas.is_ready(sandbox, component)
 
     await trees.eventually(so, what=f"{component} is ready")
-
-
-async def call(
-    sandbox: control_plane.SandboxState, component: str, method: str, path: str, body: bytes = b""
-) -> tuple[int, bytes]:
-    """Return status and body of what one replica answers; status 0 when it does not."""
-    port = sandbox.ports.replicas[state.REPLICAS.index(component)]
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.request(
-                method, f"https://127.0.0.1:{port}{path}", data=body, ssl=context
-            ) as answer,
-        ):
-            return answer.status, await answer.read()
-    except aiohttp.ClientError:
-        return 0, b""
 
 
 async def test_status_knows_every_process_and_each_replica_is_ready(admin, sandbox):
@@ -225,7 +200,7 @@ async def test_a_frozen_replica_that_does_not_lead_is_out_of_the_way_in_three_se
     admin, sandbox
 ):
     tree = await trees.plant(admin, WIDE)
-    leads = await leader(admin)
+    leads = await leader(admin, sandbox)
     other = next(it for it in state.REPLICAS[:REPLICAS] if it != leads)
     async with Flow(admin, tree) as flow:
         began = time.monotonic()
@@ -251,20 +226,22 @@ async def test_a_leader_frozen_for_longer_than_its_lease_grants_nothing_when_it_
     tree = await trees.plant(admin, WIDE)
     leaf = tree["l1"]
     async with Judge(admin, tree) as judge, Flow(admin, tree) as flow:
-        old, epoch = await leader(admin), (await lease(admin))["spec"]["leaseTransitions"]
+        old, epoch = await leader(admin, sandbox), (await lease(admin))["spec"]["leaseTransitions"]
         began = time.monotonic()
         await kill(sandbox, old, signal.SIGSTOP, whole=True)
         await asyncio.sleep(LEASE + 3.0)
         await flow.admitted_since(time.monotonic())
         print(f"time without admissions, leader frozen: {flow.gap(began):.2f} s")
         await kill(sandbox, old, signal.SIGCONT, whole=True)
-        asked = [await ask_directly(admin, sandbox, old, leaf) for _ in range(40)]
+        asked = [
+            await replicas.ask_directly(admin, sandbox, old, leaf, pods="100") for _ in range(40)
+        ]
         await flow.admitted_since(time.monotonic())
         await judge.caught_up()
     granted = [version for version, allowed in asked if allowed]
     now = (await trees.managed(admin))[leaf]["metadata"]
     assert (await lease(admin))["spec"]["leaseTransitions"] > epoch
-    assert await leader(admin) != old
+    assert await leader(admin, sandbox) != old
     # What it grants on an object that has moved on since cannot be committed.
     assert all(version < int(now["resourceVersion"]) for version in granted), asked
     assert not granted, "it granted on the newest object that there was"
@@ -273,19 +250,3 @@ async def test_a_leader_frozen_for_longer_than_its_lease_grants_nothing_when_it_
     assert not await uncounted(admin, tree)
     await trees.eventually(lambda: recounted(admin, tree), what="usage equals a recount")
     await trees.fell(admin, tree)
-
-
-async def ask_directly(
-    client: Client, sandbox: control_plane.SandboxState, component: str, name: Namespace
-) -> tuple[int, bool]:
-    """Ask one replica's own decider about one pod more; return the base, and whether it granted."""
-    base = (await trees.managed(client))[name]
-    used = base["status"]["used"]
-    grown = {**base, "status": {**base["status"], "used": {**used, "pods": "100"}}}
-    body = webhook_reviews.review(obj=grown, old=base, namespace=name, name="quotatree")
-    path = f"{routes.RELAY}{routes.USAGE}"
-    status, content = await call(sandbox, component, "POST", path, orjson.dumps(body))
-    answer = frames.answer(content) if status == 200 else None
-    allowed = answer is not None and answer.status == 200
-    version = int(base["metadata"]["resourceVersion"])
-    return version, allowed and orjson.loads(answer.body)["response"]["allowed"]

@@ -19,7 +19,7 @@ from quotatree.manifests import install, rbac
 from quotatree.manifests.settings import DEFAULT_NAMESPACE, InstallSettings
 from quotatree.sandbox import SandboxState
 from quotatree.sandbox.progress import Progress
-from quotatree.sandbox.state import FRONT, REPLICAS, write_private
+from quotatree.sandbox.state import FRONT, QUOTATREE, REPLICAS, write_private
 
 TOKEN_SECONDS: Final = 365 * 24 * 3600
 READY_WITHIN: Final = 60.0
@@ -91,16 +91,25 @@ def commands(state: SandboxState, count: int, *, slices: bool = False) -> dict[s
 
 
 def _controller(state: SandboxState, name: str, port: int) -> list[str]:
-    identity = name.replace("quotatree", f"sandbox-{state.name}")
     return [
         "controller",
         *("--kubeconfig", str(state.component_kubeconfig(name))),
-        *("--identity", identity),
+        *("--identity", identity(state, name)),
         *("--webhook-url", state.webhook_url),
         *("--webhook-host", "127.0.0.1"),
         *("--webhook-port", str(port)),
         *("--address", "127.0.0.1"),
     ]
+
+
+def identity(state: SandboxState, component: str) -> str:
+    """Return the name under which a replica holds the Lease."""
+    return f"sandbox-{state.name}{component.removeprefix(QUOTATREE)}"
+
+
+def component_of(state: SandboxState, holder: str) -> str:
+    """Return the replica that holds the Lease under this name."""
+    return f"{QUOTATREE}{holder.removeprefix(f'sandbox-{state.name}')}"
 
 
 async def _install(state: SandboxState) -> None:

@@ -40,7 +40,7 @@ class Api:
     def __init__(self, state: SandboxState, number: int = 0) -> None:
         files = certs.Files(state.certificates)
         admin = files.client(certs.ADMIN)
-        self._port = (state.ports.api_server, *state.ports.api_servers)[number]
+        self._port = state.ports.all_api_servers[number]
         self._context = ssl.create_default_context(cafile=str(files.ca))
         self._context.load_cert_chain(admin, files.key(admin))
 

@@ -49,6 +49,11 @@ class Ports:
     replicas: tuple[int, ...] = ()
     api_servers: tuple[int, ...] = ()
 
+    @property
+    def all_api_servers(self) -> tuple[int, ...]:
+        """The ports of all API servers, in the order of `API_SERVERS`."""
+        return (self.api_server, *self.api_servers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
@@ -90,8 +95,7 @@ class SandboxState:
     @property
     def servers(self) -> tuple[str, ...]:
         """The URLs of all API servers."""
-        numbers = (self.ports.api_server, *self.ports.api_servers)
-        return tuple(f"https://127.0.0.1:{port}" for port in numbers)
+        return tuple(f"https://127.0.0.1:{port}" for port in self.ports.all_api_servers)
 
     @property
     def webhook_url(self) -> str:

@@ -26,7 +26,6 @@ A refusal soon after room came back is not judged: a tightening lives for up to 
 
 import asyncio
 import contextlib
-import itertools
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
@@ -35,6 +34,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.cluster.harness.load import Answer, Ask
+from tests.cluster.harness.marks import RETURNED_WITHIN, Mark, Marks
 from tests.cluster.harness.trees import Tree, eventually
 
 from quotatree.cluster import paths
@@ -48,8 +48,6 @@ from quotatree.units.resources import EMPTY, Resources
 
 MARK_EVERY = 0.02
 """Seconds between marks of the judge's own; every created pod is one more."""
-RETURNED_WITHIN = 1.0
-"""Seconds after capacity came back in which a refusal is not judged."""
 
 Held = dict[Namespace, Resources]
 
@@ -62,15 +60,6 @@ class Commit:
     namespace: Namespace
     used: Resources
     received: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A write committed between two moments of the local clock."""
-
-    version: int
-    sent: float
-    answered: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +229,6 @@ class Judge:
         """Return the refused requests that fitted all the time and were refused nevertheless."""
         answers = list(answers)
         marks = self._all_marks(answers)
-        before = _Latest(marks)
-        after = _Earliest(marks)
         versions = [commit.version for commit in self.commits]
         rooms = [self.numbers(held) for _, held in self.states()]
         returned = self._returned(rooms)
@@ -249,9 +236,11 @@ class Judge:
         for answer in answers:
             if not answer.refused:
                 continue
+            before, after = marks.before(answer.sent), marks.after(answer.answered)
+            assert before is not None, "a request was sent before the judge's first mark"
+            assert after is not None, "a request was answered after the judge's last mark"
             # rooms[i] is the state after i commits.
-            first = bisect_right(versions, before.at(answer.sent))
-            last = bisect_left(versions, after.at(answer.answered))
+            first, last = bisect_right(versions, before), bisect_left(versions, after)
             if any(
                 answer.sent - RETURNED_WITHIN <= moment <= answer.answered
                 for moment in returned.get(answer.ask.namespace, ())
@@ -276,11 +265,11 @@ class Judge:
         surplus = {name: final[name].growth(wanted[name]) for name in wanted}
         return {name: more for name, more in surplus.items() if more}
 
-    def _all_marks(self, answers: Iterable[Answer]) -> list[Mark]:
+    def _all_marks(self, answers: Iterable[Answer]) -> Marks:
         pods = [
             Mark(version=a.version, sent=a.sent, answered=a.answered) for a in answers if a.version
         ]
-        return [*self.marks, *pods]
+        return Marks([*self.marks, *pods])
 
     def _returned(
         self, rooms: list[dict[Namespace, rollup.Numbers]]
@@ -298,35 +287,6 @@ def fits(numbers: dict[Namespace, rollup.Numbers], ask: Ask) -> bool:
     """Whether a pod fits every ancestor of its namespace."""
     available = numbers[ask.namespace].available
     return ask.charge.mask(available).fits(available)
-
-
-class _Latest:
-    """The greatest version of the marks answered by a moment."""
-
-    def __init__(self, marks: list[Mark]) -> None:
-        ordered = sorted(marks, key=lambda mark: mark.answered)
-        self._moments = [mark.answered for mark in ordered]
-        self._versions = list(itertools.accumulate((mark.version for mark in ordered), max))
-
-    def at(self, moment: float) -> int:
-        place = bisect_right(self._moments, moment)
-        assert place, "a request was sent before the judge's first mark"
-        return self._versions[place - 1]
-
-
-class _Earliest:
-    """The least version of the marks sent after a moment."""
-
-    def __init__(self, marks: list[Mark]) -> None:
-        ordered = sorted(marks, key=lambda mark: mark.sent)
-        self._moments = [mark.sent for mark in ordered]
-        backwards = (mark.version for mark in reversed(ordered))
-        self._versions = list(itertools.accumulate(backwards, min))[::-1]
-
-    def at(self, moment: float) -> int:
-        place = bisect_left(self._moments, moment)
-        assert place < len(self._moments), "a request was answered after the judge's last mark"
-        return self._versions[place]
 
 
 def _used(obj: dict[str, Any]) -> Resources:

@@ -2,7 +2,8 @@
 
 import pytest
 from tests.chaos import verdict
-from tests.chaos.verdict import Held, Levels, Limits, Mark, Refusal
+from tests.chaos.verdict import Held, Levels, Limits, Refusal
+from tests.cluster.harness.marks import Mark
 
 LIMITS = Limits(
     lines={"a": ["a", "org"], "b": ["b", "org"], "org": ["org"]},
@@ -27,7 +28,7 @@ def refusal(namespace: str, sent: float, *, pods: int = 1, cpu: int = 0) -> Refu
 
 
 # A mark each tenth of a second; what happens in revision n is between marks n - 1 and n.
-MARKS = [Mark(revision=n, sent=n, answered=n + 0.01) for n in range(100)]
+MARKS = [Mark(version=n, sent=n, answered=n + 0.01) for n in range(100)]
 
 
 def test_a_level_above_its_limit_is_found_in_the_state_that_made_it_so():

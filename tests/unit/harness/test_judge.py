@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.cluster.harness.judge import Commit, Judge, Mark
+from tests.cluster.harness.judge import Commit, Judge
 from tests.cluster.harness.load import Answer, Ask
+from tests.cluster.harness.marks import Mark
 from tests.cluster.harness.trees import sketch
 
 from quotatree.units.resources import Resources
