@@ -17,7 +17,7 @@ from quotatree.sandbox.versions import Versions
 
 def main() -> int:
     """Make sure that the cache is complete for the versions that the environment asks for."""
-    wanted = [name for name in boot.CONTROL_PLANE if name != state.SCHEDULER]
+    wanted = [name for name in boot.programs(boot.CONTROL_PLANE) if name != state.SCHEDULER]
     try:
         versions = Versions.choose(os.environ)
         binaries.ensure(

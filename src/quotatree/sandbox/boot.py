@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,16 @@ _ARGUMENTS: Final[Mapping[str, Callable[[SandboxState], tuple[str, ...]]]] = {
     state.SCHEDULER: argv.scheduler,
 }
 CONTROL_PLANE: Final = tuple(_ARGUMENTS)
+
+
+def programs(components: Iterable[str]) -> tuple[str, ...]:
+    """The binaries that these components run, each once: all API servers run the same."""
+    return tuple(dict.fromkeys(map(_program, components)))
+
+
+def _program(component: str) -> str:
+    return state.API_SERVER if component in state.API_SERVERS else component
+
 
 # What talks to the API server ends before it, and the API server before etcd: without etcd it does
 # not end on SIGTERM. The seconds are those between SIGTERM and SIGKILL: Kubernetes' components wait
@@ -100,7 +110,7 @@ class Boot:
 
     def _start(self, component: str) -> None:
         if not self._runs(component):
-            command = (str(self._paths[component]), *_ARGUMENTS[component](self.state))
+            command = (str(self._paths[_program(component)]), *_ARGUMENTS[component](self.state))
             launch(self.state, component, command, remember=self._remember)
         self._watched.insert(0, self.state.processes[component])
 

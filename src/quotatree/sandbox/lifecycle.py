@@ -106,11 +106,13 @@ def up(
         current = known or _fresh(settings.name, where, versions)
         current = _with_api_servers(current, settings.api_servers or 1)
         components = _components(settings, current)
-        names = [*(c for c in components if c not in state.API_SERVERS[1:]), binaries.KUBECTL]
         paths = binaries.ensure(
-            names, versions, locations=where, environ=environ, progress=progress
+            [*boot.programs(components), binaries.KUBECTL],
+            versions,
+            locations=where,
+            environ=environ,
+            progress=progress,
         )
-        paths |= dict.fromkeys(state.API_SERVERS, paths[state.API_SERVER])
         current = replace(
             current,
             durable=settings.durable or (known is not None and known.durable),
