@@ -81,6 +81,12 @@ class Timing:
     """How long the native controller is given to count what is gone, before we write it down. Where
     somebody waits for the room it is written at once. Shorter: more writes, and growth that loses
     to them."""
+    progress: float = 1.0
+    """How long every API server has to be seen to work on, before a charge whose object is not
+    there is given up. Shorter: an object may appear after its room was given away; longer: a create
+    that failed keeps its room for longer."""
+    slow: float = 0.25
+    """How long one write may take an API server that works on."""
     lost_after: float = 40.0
     """How long a charge is kept for an object that does not appear. The API server gives a request
     34 s; shorter than that, an object may appear after its room was given away."""
