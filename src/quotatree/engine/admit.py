@@ -136,6 +136,9 @@ def _lowers(
         if any(target in above for target in targets):
             ledger.truth.surplus.want(other)
             found = True
+    if found or _own_surplus(ledger, review):
+        for target in targets:
+            ledger.truth.surplus.stir((target.name, key[1]), now=now)
     until = arrived + ledger.timing.wait
     return Wait(until=until, limits=tuple(limits)) if found and now < until else None
 
@@ -229,7 +232,10 @@ def _refuse(
     room = ledger.room(key, {limit.resource for limit in limits}, used=old)
     tight = {r: old.get(r, 0) + amount for r, amount in room.items()}
     used = {**old, **lowered}
-    hasty = any(_unsettled_under(ledger, x, asking=key) for x in limits)
+    hasty = any(
+        ledger.truth.surplus.stirs((x.ancestor, key[1])) or _unsettled_under(ledger, x, asking=key)
+        for x in limits
+    )
     ledger.tighten(
         key,
         Tightening(since=now, base=review.old.resource_version, hard=tight, hasty=hasty),

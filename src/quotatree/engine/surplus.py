@@ -19,7 +19,7 @@ IN_FLIGHT: Final = frozenset({State.PENDING, State.OVERDUE})
 
 
 class Surplus:
-    """The accounts whose counter is too high, and those that are to be put right now."""
+    """The accounts whose counter is too high, and the full levels at which objects come and go."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Surplus:
         self._high: dict[AccountKey, float | None] = {}
         self._due: set[AccountKey] = set()
         self._wanted: set[AccountKey] = set()
+        self._stirring: dict[AccountKey, float] = {}
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -52,8 +53,13 @@ class Surplus:
         self._due.add(key)
         self._wanted.add(key)  # each time: what was in flight at the last plan may have landed
 
+    def stir(self, level: AccountKey, *, now: float) -> None:
+        """Note that somebody found no room at a level while usage of what is gone stood below."""
+        self._stirring[level] = now + self._timing.stirs
+
     def pass_time(self, now: float) -> list[Namespace]:
         """Let time happen; returns for which namespaces there is something to write."""
+        self._stirring = {level: at for level, at in self._stirring.items() if at > now}
         late = [key for key, since in self._high.items() if self._is_late(key, since, now)]
         self._due.update(late)
         return [name for name, _ in late]
@@ -75,6 +81,10 @@ class Surplus:
     def beside(self, key: AccountKey) -> list[AccountKey]:
         """Return the other accounts of the same scope set whose counter is too high."""
         return [other for other in self._high if other[1] == key[1] and other != key]
+
+    def stirs(self, level: AccountKey) -> bool:
+        """Whether objects come and go below a level that is full: room comes back all the time."""
+        return level in self._stirring
 
     def take_wanted(self) -> list[Namespace]:
         """Return, once, the namespaces that were asked for."""

@@ -342,6 +342,22 @@ def test_heartbeats_are_asked_for_only_while_a_claim_waits_for_long():
     assert not truth.waits(NOW + 9)
 
 
+def test_where_pods_come_and_go_a_tightening_ends_as_soon_as_there_is_room():
+    """Whoever comes a moment later would be refused by it, for up to a second."""
+    world = ground("org: pods 6 > a: holds pods 3; org > b: holds pods 3", a=3, b=3)
+    truth = world.ledger.truth
+    assert isinstance(ask(world, A, 9), Tighten)
+    assert not world.ledger.account(A, ()).tightening.hasty
+    world.ledger.release_hold((A, ()))
+    truth.lose("pods", pod("b", 0), next(LATER))
+    ask(world, A, 9)
+    verdict = ask(world, A, 9, late=1.0)
+    assert isinstance(verdict, Tighten)
+    assert world.ledger.account(A, ()).tightening.hasty
+    truth.surplus.pass_time(NOW + 7)
+    assert not truth.surplus.stirs((Namespace("org"), ()))
+
+
 def test_pods_that_come_later_do_not_keep_a_phantom_young():
     """Each takes the claim that is nearest in time to its creation, not the oldest."""
     world = ground("org: pods 9 > a", a=0)
