@@ -12,6 +12,7 @@ What the limits of a tenant's quota are is nobody's business here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -45,6 +46,8 @@ class Tenants:
         known = here.get(seen.name)
         if known is None or known.resource_version < seen.resource_version:
             here[seen.name] = seen
+            if names.RECOUNT in seen.spec_hard:  # a leader before us may have put it in
+                self._refused[seen.namespace] = math.inf
 
     def lose(self, namespace: Namespace, name: str) -> None:
         """Take in that one is gone."""

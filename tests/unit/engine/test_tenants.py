@@ -79,6 +79,14 @@ def test_what_is_not_watched_is_counted_by_the_native_controller_and_once() -> N
     assert len(tenants.due(QUIET + 9)) == 1
 
 
+def test_what_an_earlier_leader_asked_for_is_taken_out_again() -> None:
+    asked = own(6, count_configmaps="5")
+    hard = Resources.parse({**asked.spec_hard.to_strings(), names.RECOUNT: "1"})
+    tenants = ground(replace(asked, spec_hard=hard)).ledger.tenants
+    (out,) = tenants.due(QUIET)
+    assert out == AskRecount(namespace=A, quota="mine", resource_version=6, present=False)
+
+
 def test_a_usage_that_is_too_low_is_not_our_business() -> None:
     world = ground(own(pods="0"))
     world.ledger.tenants.refused(A, NOW)
