@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from quotatree.cluster import lookout, paths
 from quotatree.cluster.client import Client
+from quotatree.cluster.heartbeat import Heartbeat
 from quotatree.cluster.lease import LeaseElector
 from quotatree.cluster.live import Live
 from quotatree.cluster.reflector import Changed, Listed, Reflector
@@ -52,6 +53,7 @@ class _Replica:
     certificates: tls.CertificateKeeper
     elector: LeaseElector
     answers: Answers
+    heartbeat: Heartbeat
     front: Front
 
 
@@ -83,6 +85,13 @@ async def run(client: Client, settings: Settings) -> None:
             address=installation.address(settings),
         ),
         answers=answers,
+        heartbeat=Heartbeat(
+            client,
+            settings.api_servers,
+            namespace=settings.namespace,
+            clock=time.monotonic,
+            slow=settings.timing.slow,
+        ),
         front=await Front.start(answers, settings.webhook, settings.log),
     )
     answers.follows = lambda: replica.elector.leader is not None
@@ -93,6 +102,7 @@ async def run(client: Client, settings: Settings) -> None:
         raise group.exceptions[0] from None
     finally:
         await replica.front.stop()
+        await replica.heartbeat.close()
 
 
 async def _serve(replica: _Replica) -> None:
@@ -113,7 +123,13 @@ async def _term(replica: _Replica) -> None:
         timing=replica.settings.timing,
         slices=replica.settings.slices,
     )
-    controller = Controller(replica.client, live, settings=replica.settings.loop, wall=time.time)
+    controller = Controller(
+        replica.client,
+        live,
+        settings=replica.settings.loop,
+        heartbeat=replica.heartbeat,
+        wall=time.time,
+    )
     replica.answers.desk = Desk(
         live=live,
         apply=controller.apply,

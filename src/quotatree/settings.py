@@ -72,6 +72,10 @@ class Settings:
     """Name of the Lease."""
     pod: str | None = None
     """The pod that this replica runs in, to be labelled while it leads. None: it runs in none."""
+    api_servers: tuple[str, ...] = ()
+    """Base URLs of all API servers of the cluster, each reached directly. With them a charge whose
+    object never came is given up within two seconds, when each of them has proven to work on; with
+    one left out, an object of its may appear after its room was given away. None: after 40 s."""
     timing: Timing = field(default_factory=Timing)
     """How long the ledger waits for what is in flight."""
     slices: SliceSettings = field(default_factory=SliceSettings)

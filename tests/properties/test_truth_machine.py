@@ -9,7 +9,7 @@ be created counts in: nobody can call it back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hypothesis import event
 from hypothesis import strategies as st
@@ -29,11 +29,14 @@ from quotatree.units.resources import Resources
 
 A, B = Namespace("a"), Namespace("b")
 LIMIT = 4
+SLOW = 0.25
+"""Seconds after which a heartbeat proves nothing."""
 REQUEST = 34.0
 """Seconds that the API server gives a request."""
 POD = Charge(resource="pods", amounts=Resources.parse({"pods": "1", "count/pods": "1"}))
 
 names = st.sampled_from([A, B])
+servers = st.sampled_from(["x", "y"])
 
 
 @dataclass(eq=False)
@@ -42,6 +45,8 @@ class Create:
 
     namespace: Namespace
     asked: float
+    server: str = "x"
+    overtaken_by: list[float] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -50,6 +55,7 @@ class Flight:
 
     new: ManagedQuota
     asked: float
+    growth: int
 
 
 def count(number: int) -> Resources:
@@ -130,7 +136,7 @@ class TruthMachine(RuleBasedStateMachine):
         verdict = admit.decide(self.world.ledger, review, now=self.now, arrived=self.now)
         event(type(verdict).__name__)
         if isinstance(verdict, Admit):
-            self.flights.append(Flight(new, self.now))
+            self.flights.append(Flight(new, self.now, number))
         if isinstance(verdict, Tighten):
             hard = verdict.hard.nanos()
             if not self.commit(written(old, used=verdict.used.nanos(), hard=hard)):
@@ -139,14 +145,13 @@ class TruthMachine(RuleBasedStateMachine):
                 self.world.see_written(self.quotas[name], replaced=old.resource_version)
 
     @precondition(lambda self: self.flights)
-    @rule(data=st.data())
-    def land(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), server=servers)
+    def land(self, data: st.DataObject, server: str) -> None:
         flight = data.draw(st.sampled_from(self.flights))
         self.flights.remove(flight)
         name = flight.new.namespace
-        growth = pods(flight.new) - pods(self.quotas[name])
         if self.commit(flight.new):
-            self.creates += [Create(name, flight.asked) for _ in range(growth)]
+            self.creates += [Create(name, flight.asked, server) for _ in range(flight.growth)]
 
     @precondition(lambda self: self.creates)
     @rule(data=st.data(), fails=st.booleans(), skew=st.sampled_from([-5.0, 0.0, 0.4, 5.0]))
@@ -155,6 +160,30 @@ class TruthMachine(RuleBasedStateMachine):
         self.creates.remove(one)
         if not fails:
             self.appear(replace(one, asked=one.asked + skew))
+
+    @rule(server=servers, took=st.sampled_from([0.05, 0.05, 0.2, 0.2, 0.5]), fails=st.booleans())
+    def beat(self, server: str, took: float, fails: bool) -> None:
+        """Write a heartbeat; a run of them through a server overtakes what was charged before."""
+        truth = self.world.ledger.truth
+        truth.progress.expect(["x", "y"])
+        sent = self.now
+        self.now += took
+        for one in [c for c in self.creates if c.server == server]:
+            one.overtaken_by = [] if took > SLOW else [*one.overtaken_by, sent]
+            if len(one.overtaken_by) >= 4 and self.now - one.overtaken_by[0] >= 1.0:
+                self.creates.remove(one)
+                if not fails:
+                    self.appear(one)
+        truth.progress.beat(server, sent=sent, answered=self.now)
+
+    @rule(through=st.sampled_from(["x", "y", "xy"]), beats=st.integers(3, 7), fails=st.booleans())
+    def run(self, through: str, beats: int, fails: bool) -> None:
+        """Write a run of heartbeats."""
+        self.pass_time(0.0)
+        for _ in range(beats):
+            for server in through:
+                self.beat(server, 0.2, fails)
+        self.pass_time(0.0)
 
     @precondition(lambda self: self.there)
     @rule(data=st.data())
@@ -215,7 +244,7 @@ class TruthMachine(RuleBasedStateMachine):
             self.world.see_managed(quota, way=Way.LISTED)
         self.shown["quotas"] = len(self.history["quotas"])
 
-    @rule(seconds=st.sampled_from([0.05, 0.6, 3.0, 20.0, 41.0]))
+    @rule(seconds=st.sampled_from([0.0, 0.05, 0.6, 3.0, 20.0, 41.0]))
     def pass_time(self, seconds: float) -> None:
         """Requests that are too old fail; old claims lapse if a live read shows nothing."""
         self.now += seconds
@@ -227,8 +256,9 @@ class TruthMachine(RuleBasedStateMachine):
         ledger.loosen(self.now)
         _, old = ledger.truth.pass_time(self.now)
         for key in old:
+            claims = ledger.truth.old(key, now=self.now)
             live = {u: s.resource_version for u, s in self.there.items() if s.namespace == key[0]}
-            ledger.truth.lapse(key, {"pods": live}, now=self.now)
+            ledger.truth.lapse(key, claims, {"pods": live})
 
     def touch(self, name: Namespace) -> None:
         """Write a counter of which a grant never showed, if it is the one that is known here."""

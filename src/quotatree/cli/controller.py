@@ -46,6 +46,14 @@ from quotatree.cli import options
     help="The pod that this runs in, labelled quotatree.dev/leader while it leads.",
 )
 @click.option(
+    "--api-server",
+    "api_servers",
+    multiple=True,
+    metavar="URL",
+    help="Address of an API server itself; repeat for all that there are. With them, room that a "
+    "failed creation holds comes back within two seconds.  [default: after 40 s]",
+)
+@click.option(
     "--slices/--no-slices",
     default=False,
     show_default=True,
@@ -69,6 +77,7 @@ def controller_command(
     webhook_port: int,
     address: str | None,
     pod: str | None,
+    api_servers: tuple[str, ...],
     slices: bool,
     log_level: str,
     log_format: str,
@@ -87,6 +96,7 @@ def controller_command(
     settings = Settings(
         namespace=namespace,
         identity=identity,
+        api_servers=api_servers,
         slices=SliceSettings(enabled=slices),
         webhook=WebhookSettings(
             host=webhook_host, port=webhook_port, url=webhook_url, address=address

@@ -26,7 +26,7 @@ from quotatree.units.resources import Resources
 JSON_PATCH: Final = "application/json-patch+json"
 
 
-async def carry_out(  # noqa: PLR0911 - one return a case
+async def carry_out(  # noqa: C901, PLR0911 - one case each
     client: Client,
     what: effect.Effect,
     *,
@@ -49,6 +49,8 @@ async def carry_out(  # noqa: PLR0911 - one return a case
             return await client.create(paths.RESOURCE_QUOTAS, body, namespace=what.namespace)
         case effect.PatchManaged() | effect.PatchManagedStatus() | effect.WriteSlice():
             return await patch_managed(client, what)
+        case effect.AskRecount():
+            return await _ask_recount(client, what)
         case effect.DeleteManaged():
             return await client.delete(
                 paths.RESOURCE_QUOTAS, what.quota, namespace=what.namespace, uid=what.uid
@@ -177,6 +179,16 @@ async def patch_managed(
 def _labels(policy: FailurePolicy | None) -> dict[str, str | None]:
     said = {} if policy is None else managed.policy_label(policy)
     return {names.LABEL_MANAGED: "true", **said}
+
+
+async def _ask_recount(client: Client, what: effect.AskRecount) -> dict[str, Any]:
+    body = {
+        "metadata": {"resourceVersion": str(what.resource_version)},
+        "spec": {"hard": {names.RECOUNT: "1" if what.present else None}},
+    }
+    return await client.patch(
+        paths.RESOURCE_QUOTAS, what.quota, body=body, namespace=what.namespace
+    )
 
 
 async def _write_slice(client: Client, what: effect.WriteSlice) -> dict[str, Any]:

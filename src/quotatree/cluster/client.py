@@ -6,6 +6,7 @@ Why aiohttp and not a Kubernetes library: `docs/decisions/0002-kubernetes-client
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from types import TracebackType
@@ -56,6 +57,7 @@ class Client:
     ) -> None:
         self.server = access.server
         self.namespace = access.namespace
+        self._access = access
         self._transport = transport.Transport(access, connections=connections)
         self._sleep = sleep
         self._chance = chance
@@ -74,6 +76,10 @@ class Client:
             InputError: the kubeconfig is missing or malformed.
         """
         return cls(kubeconfig.load(kubeconfig_path, context), connections=connections)
+
+    def beside(self, server: str, *, connections: int) -> Client:
+        """Return a client of the same user for another API server of the same cluster."""
+        return Client(dataclasses.replace(self._access, server=server), connections=connections)
 
     async def __aenter__(self) -> Client:
         return self

@@ -55,7 +55,7 @@ class Intake:
     # -- managed ResourceQuotas ---------------------------------------------------------------
 
     def managed(self, change: Change) -> Dirty:
-        """Take in a change of ResourceQuotas; those of tenants are left aside."""
+        """Take in a change of ResourceQuotas; those of tenants change no plan."""
         match change:
             case Listed(items=items):
                 return self._list_managed(items)
@@ -65,12 +65,19 @@ class Intake:
                 return dirty
             case Deleted(object=obj) if managed.is_managed(obj):
                 return self._world.lose_managed(managed.parse(obj))
+            case Changed(object=obj):
+                self._world.ledger.tenants.see(managed.parse(obj))
+            case Deleted(object=obj):
+                gone = managed.parse(obj)
+                self._world.ledger.tenants.lose(gone.namespace, gone.name)
             case _:
-                return set()
+                pass
+        return set()
 
     def _list_managed(self, items: tuple[dict[str, Any], ...]) -> Dirty:
         seen = [managed.parse(item) for item in items if managed.is_managed(item)]
         present = {(one.namespace, one.name) for one in seen}
+        self._list_tenants([item for item in items if not managed.is_managed(item)])
         known = [q for found in self._world.managed.values() for q in found.values()]
         dirty: Dirty = set()
         for quota in known:
@@ -80,6 +87,12 @@ class Intake:
             dirty |= self._world.see_managed(one, way=Way.LISTED)
         self._live.ring()
         return dirty
+
+    def _list_tenants(self, items: Iterable[dict[str, Any]]) -> None:
+        tenants, seen = self._world.ledger.tenants, [managed.parse(item) for item in items]
+        tenants.keep({(one.namespace, one.name) for one in seen})
+        for one in seen:
+            tenants.see(one)
 
     # -- TreeQuotas ---------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from quotatree.cluster import apply, paths
 from quotatree.cluster.client import Client
+from quotatree.cluster.heartbeat import Heartbeat
 from quotatree.cluster.live import Live
 from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Reflector
 from quotatree.codec import managed, namespaces, quotas
@@ -55,6 +56,7 @@ class Controller:
         live: Live,
         *,
         settings: LoopSettings,
+        heartbeat: Heartbeat,
         wall: Callable[[], float],
     ) -> None:
         self._client = client
@@ -64,7 +66,14 @@ class Controller:
         self.intake = Intake(live)
         self.queue = Queue(live.clock)
         self.recorder = Recorder(live.world, repeat_after=settings.event_every)
-        self._objects = Objects(client, live, self.recorder, wall=wall)
+        self._objects = Objects(
+            client,
+            live,
+            self.recorder,
+            heartbeat=heartbeat,
+            wall=wall,
+            replan=self.queue.add,
+        )
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
         self._due = Due(live.world.ledger.forest)
         self._toucher = Toucher(live, self._lose_quietly)
@@ -184,6 +193,10 @@ class Controller:
         written = await apply.carry_out(self._client, what, now=self._now(), conditions=conditions)
         world = self._live.world
         match what:
+            case effect.AskRecount():
+                world.ledger.tenants.see(managed.parse(written))
+            case effect.PatchManagedStatus() if not managed.is_managed(written):
+                world.ledger.tenants.see(managed.parse(written))
             case effect.CreateManaged():
                 seen = managed.parse(written)
                 self._mark(world.see_managed(seen, way=Way.AHEAD) - {what.namespace})
@@ -226,6 +239,10 @@ class Controller:
         self.queue.add(self._objects.pass_time(errands, now))
         self._toucher.send(errands, now)
         self._slicer.send(errands, now)
+        for what in live.world.ledger.tenants.due(now):
+            errands.send(
+                ("tenant", what.quota, what.namespace), functools.partial(self._put_right, what)
+            )
         self.queue.add(live.world.ledger.loosen(now))
         self.queue.add(live.world.ledger.recounts(now))
         self.queue.wake()
@@ -236,6 +253,9 @@ class Controller:
         if self.intake.departed:
             # A tuple: touches have the names of namespaces as keys, and one may be called so.
             errands.send(("bury",), self._bury)
+
+    async def _put_right(self, what: effect.Effect) -> None:
+        await self._lose_quietly(what)
 
     async def _bury(self) -> None:
         departed = tuple(self.intake.departed)  # what departs while we ask is asked for again

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client, resource_version
+from quotatree.cluster.heartbeat import Heartbeat
 from quotatree.cluster.live import Live
 from quotatree.cluster.reflector import (
     Change,
@@ -33,7 +34,9 @@ LOG: Final = logging.getLogger(__name__)
 
 WATCHED: Final = {kind.plural: kind for kind in (paths.PODS, paths.CLAIMS, paths.SERVICES)}
 """The kinds that are watched where a tree limits what they are counted under."""
-LOOK_EVERY: Final = 1.0
+BEAT_EVERY: Final = 0.15
+"""Seconds between two heartbeats through one API server."""
+LOOK_EVERY: Final = 0.3
 """Seconds between two looks for the objects of one namespace's old claims."""
 
 
@@ -41,16 +44,26 @@ class Objects:
     """Keeps the account of real objects."""
 
     def __init__(
-        self, client: Client, live: Live, recorder: Recorder, *, wall: Callable[[], float]
+        self,
+        client: Client,
+        live: Live,
+        recorder: Recorder,
+        *,
+        heartbeat: Heartbeat,
+        wall: Callable[[], float],
+        replan: Callable[[list[Namespace]], None],
     ) -> None:
         self._client = client
         self._live = live
         self._recorder = recorder
         self._wall = wall
+        self._replan = replan
         self._group: asyncio.TaskGroup | None = None
         self._followed: set[str] = set()
         self._said: tuple[int, ...] = ()
         self._look_again: dict[AccountKey, float] = {}
+        self._heartbeat = heartbeat
+        self._beat_again: dict[str, float] = {}
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -103,7 +116,9 @@ class Objects:
 
     def pass_time(self, errands: Errands, now: float) -> list[Namespace]:
         """Let time happen to the account; returns where a counter is to be put right."""
-        late, old = self._live.world.ledger.truth.pass_time(now)
+        truth = self._live.world.ledger.truth
+        late, old = truth.pass_time(now)
+        self._pulse(errands, now)
         for key in old:
             if self._look_again.get(key, now) <= now:
                 self._look_again[key] = now + LOOK_EVERY
@@ -111,23 +126,40 @@ class Objects:
         self._look_again = {key: at for key, at in self._look_again.items() if at > now}
         return late
 
+    def _pulse(self, errands: Errands, now: float) -> None:
+        """Have each API server prove that it works on, while somebody asks for that."""
+        truth = self._live.world.ledger.truth
+        if not truth.waits(now):
+            return
+        truth.progress.expect(self._heartbeat.servers)
+        for server in self._heartbeat.servers:
+            if self._beat_again.get(server, now) <= now:
+                self._beat_again[server] = now + BEAT_EVERY
+                errands.send(("beat", server), functools.partial(self._beat, server))
+
+    async def _beat(self, server: str) -> None:
+        sent, answered = await self._heartbeat.beat(server)
+        self._live.world.ledger.truth.progress.beat(server, sent=sent, answered=answered)
+
     async def _lapse(self, key: AccountKey) -> None:
         """Look whether objects exist for claims that are old, and let them lapse if there are none.
 
         The read comes after the moment at which they were old: their requests have committed by
         then, or never will.
         """
-        now, found = self._live.clock(), {}
+        truth, found = self._live.world.ledger.truth, {}
+        claims = truth.old(key, now=self._live.clock())
         # A kind that may not be listed has no claims, and must not keep those of others.
-        for resource in sorted(self._followed & self._live.world.ledger.truth.listed):
+        for resource in sorted(self._followed & truth.listed):
             items, _ = await self._client.list_all(
                 WATCHED[resource], namespace=key[0], each=_identity
             )
             found[resource] = dict(items)
-        if self._live.world.ledger.truth.lapse(key, found, now=now):
+        if truth.lapse(key, claims, found):
             for quota in self._live.world.managed.get(key[0], {}).values():
                 if quota.scopes == key[1]:
                     self._recorder.lapsed(quota)
+        self._replan(truth.surplus.take_wanted())
 
     def report(self) -> None:
         """Say in the log how often counters were wrong, when it has become more often."""

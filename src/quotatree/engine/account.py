@@ -86,9 +86,9 @@ class Account:
         self.lapsed = 0
         self.recounted: tuple[int, Mapping[str, int]] = (0, NOTHING)
 
-    def settled(self) -> Amounts:
-        """Return what the namespace holds by committed facts alone."""
-        held = dict(self.used)
+    def settled(self, used: Mapping[str, int] = NOTHING) -> Amounts:
+        """Return what the namespace holds by committed facts alone; `used` is news of some."""
+        held = {**self.used, **used}
         _raise_to(held, self.slice)
         _raise_to(held, self.floor)
         return held

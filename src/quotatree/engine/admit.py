@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from quotatree.engine import explain
+from quotatree.engine import explain, surplus
 from quotatree.engine.account import AccountKey
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
@@ -62,7 +62,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
             return Wait(until=until, limits=())
         return TryLater(reason="the present leader does not know and fence this tree yet")
     used = ledger.truth.reached(account, review)
-    limits = ledger.obstacles(key, used)
+    limits = ledger.obstacles(key, used, before=review.old.used.nanos())
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):
         return TryLater(reason=str(unknown))
     if not limits:
@@ -81,7 +81,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
 
 
 def _unknown(ledger: Ledger, review: UsageReview) -> Unknown | None:
-    growth = review.new.used.growth(review.old.used)
+    growth = review.growth
     return ledger.unmeasured.below((review.old.namespace, review.old.scopes), growth)
 
 
@@ -100,7 +100,7 @@ def _take_back(
 
     def ask() -> tuple[list[Limit], bool]:
         rooms = [available(node, key[1], resource) for resource in growing]
-        return ledger.obstacles(key, used), all(rooms)
+        return ledger.obstacles(key, used, before=review.old.used.nanos()), all(rooms)
 
     left, some = ledger.lessor.without(key, ask, but=key)
     if left == limits:
@@ -131,11 +131,14 @@ def _lowers(
     key = (review.old.namespace, review.old.scopes)
     targets = [ledger.forest.node(limit.ancestor) for limit in limits]
     found = False
-    for other in ledger.truth.high_beside(key):
+    for other in ledger.truth.surplus.beside(key):
         above = ledger.forest.above(ledger.forest.node(other[0]))
         if any(target in above for target in targets):
-            ledger.truth.want(other)
+            ledger.truth.surplus.want(other)
             found = True
+    if found or _own_surplus(ledger, review):
+        for target in targets:
+            ledger.truth.surplus.stir((target.name, key[1]), now=now)
     until = arrived + ledger.timing.wait
     return Wait(until=until, limits=tuple(limits)) if found and now < until else None
 
@@ -212,14 +215,14 @@ def _patience(ledger: Ledger, key: AccountKey) -> float:
 
 def _alone(review: UsageReview) -> bool:
     """Whether there is one request to answer: a batch of one, or a dry run."""
-    return review.dry_run or is_single(review.new.used.growth(review.old.used))
+    return review.dry_run or is_single(review.growth)
 
 
 def _refuse(
     ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float
 ) -> Deny | Tighten:
     key = (review.old.namespace, review.old.scopes)
-    growth = review.new.used.growth(review.old.used)
+    growth = review.growth
     account = ledger.account(*key)
     lowered = _own_surplus(ledger, review)
     if account is None or (_alone(review) and not lowered):
@@ -229,7 +232,10 @@ def _refuse(
     room = ledger.room(key, {limit.resource for limit in limits}, used=old)
     tight = {r: old.get(r, 0) + amount for r, amount in room.items()}
     used = {**old, **lowered}
-    hasty = any(_unsettled_under(ledger, x, asking=key) for x in limits)
+    hasty = any(
+        ledger.truth.surplus.stirs((x.ancestor, key[1])) or _unsettled_under(ledger, x, asking=key)
+        for x in limits
+    )
     ledger.tighten(
         key,
         Tightening(since=now, base=review.old.resource_version, hard=tight, hasty=hasty),
@@ -255,7 +261,7 @@ def _own_surplus(ledger: Ledger, review: UsageReview) -> dict[str, int]:
         return {}
     if account.resource_version != review.old.resource_version:
         return {}
-    return ledger.truth.lowered(account)
+    return surplus.lowered(account)
 
 
 def _likely(growth: Resources, room: Mapping[str, int], used: Mapping[str, int]) -> dict[str, int]:

@@ -23,12 +23,14 @@ class Claim:
     """What is left of one claim, and what objects took from it.
 
     `since`: when it was answered, in seconds of the caller's monotonic clock; None until the next
-    pass of time, where that was not known. `sure`: it was granted, or may have been by a leader
+    pass of time, where that was not known. `committed`: when its charge was known to be committed.
+    `sure`: it was granted, or may have been by a leader
     before us; not sure is growth without a grant, which is no proof that an object will appear.
     """
 
     amounts: Amounts
     since: float | None
+    committed: float | None = None
     sure: bool = True
     taken: Amounts = field(default_factory=dict)
 

@@ -27,6 +27,7 @@ from quotatree.engine.lessor import Lessor
 from quotatree.engine.moves import Moves
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.engine.slices import SliceSettings
+from quotatree.engine.tenants import Tenants
 from quotatree.engine.tightenings import Tightenings
 from quotatree.engine.truth import Truth
 from quotatree.engine.unmeasured import Unmeasured
@@ -63,6 +64,7 @@ class Ledger:
         self.tightenings = Tightenings(self.timing, self._accounts.get)
         self.lessor = Lessor(self, slices or SliceSettings(), post=self._post)
         self.truth = Truth(self.timing, self._accounts, self._post)
+        self.tenants = Tenants(self.truth, self._accounts)
         self._uids: dict[Namespace, Uid] = {}
         self._versions: dict[Namespace, int] = {}
         self._on_change = on_change or (lambda _: None)
@@ -273,20 +275,22 @@ class Ledger:
         """Return the account of a managed ResourceQuota, None when none was ever seen."""
         return self._accounts.get((name, scopes))
 
-    def obstacles(self, key: AccountKey, used: Mapping[str, int]) -> list[Limit]:
+    def obstacles(
+        self, key: AccountKey, used: Mapping[str, int], *, before: Mapping[str, int] = NOTHING
+    ) -> list[Limit]:
         """Return every level that would not let the usage of an account become `used`.
 
-        What it has reserved itself is no excuse and no obstacle: it is put aside while this is
-        asked, so that a limit which was lowered since holds for a retry too.
+        What it has reserved itself is no excuse and no obstacle, and put aside while this is asked:
+        a limit that was lowered since holds for a retry too. A usage above `before` is of the past.
         """
-        account = self._accounts[key]
-        node = self.forest.node(key[0])
-        if account.reservations:
-            self.forest.set_held(node, key[1], account.settled())
+        account, node = self._accounts[key], self.forest.node(key[0])
+        fallen = any(amount > before.get(r, amount) for r, amount in account.used.items())
+        if account.reservations or fallen:
+            self.forest.set_held(node, key[1], account.settled(before))
         held = node.book(key[1]).held
         growth = {r: a - held.get(r, 0) for r, a in used.items() if a > held.get(r, 0)}
         limits = room.obstacles(node, key[1], growth)
-        if account.reservations:
+        if account.reservations or fallen:
             self.forest.set_held(node, key[1], account.held())
         return limits
 

@@ -162,7 +162,7 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             resource_version=seen.resource_version,
             hard=hard + Resources.from_nano({names.RECOUNT: 10**9}),
         )
-    elif lowered := world.ledger.truth.lowering((seen.namespace, seen.scopes)):
+    elif lowered := world.ledger.truth.surplus.lowering((seen.namespace, seen.scopes)):
         yield _lower(world, seen, Resources.from_nano(lowered))
     elif seen.measured and seen.status_hard != hard and not _tightened(world, seen):
         yield PatchManagedStatus(

@@ -20,10 +20,14 @@ from quotatree.units.resources import EMPTY, Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What to write in place of what the recount says; empty where it is right."""
+    """What to write in place of what the recount says; empty where it is right.
+
+    `missed` is the part of `used` that the recount had not heard of.
+    """
 
     used: Resources = EMPTY
     hard: Resources = EMPTY
+    missed: Resources = EMPTY
 
 
 def correct(ledger: Ledger, review: UsageReview) -> Correction:
@@ -32,17 +36,24 @@ def correct(ledger: Ledger, review: UsageReview) -> Correction:
     account = ledger.account(*key)
     if account is None or account.resource_version > review.old.resource_version:
         return Correction()  # not ours, or it will lose
-    real = ledger.truth.real(account, base=review.old.resource_version)
     said = review.new.used.nanos()
-    raised = {r: real[r] for r, amount in said.items() if amount < real.get(r, 0)}
-    used = Resources.from_nano(raised)
+    least, most = ledger.truth.bounds(account, review.old)
+    right = {
+        r: min(max(amount, least.get(r, 0)), most.get(r, amount)) for r, amount in said.items()
+    }
+    used = Resources.from_nano({r: amount for r, amount in right.items() if amount != said[r]})
     if not review.dry_run:
-        account.recounted = (review.old.resource_version, {**said, **raised})
+        account.recounted = (review.old.resource_version, right)
     hard = EMPTY
     if account.tightening is not None:
-        hard = as_tight(review.old, Resources.from_nano({**said, **raised}))
+        hard = as_tight(review.old, Resources.from_nano(right))
         hard = hard.mask(r for r in hard if hard.nano(r) < review.new.status_hard.nano(r))
-    return Correction(used=used, hard=hard)
+    missed = used.mask(
+        r
+        for r in used
+        if said[r] < ledger.truth.real(account, base=review.old.resource_version).get(r, 0)
+    )
+    return Correction(used=used, hard=hard, missed=missed)
 
 
 def as_tight(seen: ManagedQuota, used: Resources) -> Resources:

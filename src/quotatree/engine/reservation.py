@@ -81,6 +81,15 @@ class Timing:
     """How long the native controller is given to count what is gone, before we write it down. Where
     somebody waits for the room it is written at once. Shorter: more writes, and growth that loses
     to them."""
+    stirs: float = 5.0
+    """How long objects are taken to come and go at a full level, after somebody found no room there
+    while usage of what is gone stood below it. Tightenings there end as soon as there is room."""
+    progress: float = 1.0
+    """How long every API server has to be seen to work on, before a charge whose object is not
+    there is given up. Shorter: an object may appear after its room was given away; longer: a create
+    that failed keeps its room for longer."""
+    slow: float = 0.25
+    """How long one write may take an API server that works on."""
     lost_after: float = 40.0
     """How long a charge is kept for an object that does not appear. The API server gives a request
     34 s; shorter than that, an object may appear after its room was given away."""
@@ -91,7 +100,7 @@ class Tightening:
     """A `status.hard` lowered to `hard` by a write that replaces the resourceVersion `base`.
 
     `since`: when that was decided, in seconds of the caller's monotonic clock. `hasty`: what others
-    had in flight was counted, and may still lose.
+    had in flight was counted, and may still lose, or objects come and go at that level.
     """
 
     since: float

@@ -1,8 +1,8 @@
 """The tightenings in force: how long each stands, and whether its end leaves a doubt.
 
-A tightening ends when it is old enough, or when it was made in haste, for what others had in flight
-then, and there is more room now after all. It does not end while a batch may still be judged by it
-(`Account.lasts`).
+A tightening ends when it is old enough, or when it was made in haste (for what others had in flight
+then, or where objects come and go) and there is more room now. It does not end while a batch may
+still be judged by it (`Account.lasts`).
 """
 
 from __future__ import annotations

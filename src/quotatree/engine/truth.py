@@ -9,8 +9,9 @@ create may fail after its charge, and leaves one that is too high. So for the ki
 
 - the ledger takes a namespace to hold at least the truth (`Account.floor`), and a recount below it
   is corrected before it commits (`engine.recount`);
-- usage above the truth, where every claim is counted in, is written down (`lowering`);
-- a claim lapses when its request cannot commit any more and a live read shows no object for it.
+- usage above the truth, where every claim is counted in, is written down (`engine.surplus`);
+- a claim lapses when its request cannot commit any more (`engine.progress`) and a live read shows
+  no object for it.
 
 Nothing here lowers what is held below a committed usage: only a committed event does.
 
@@ -19,22 +20,28 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Final
 
 from quotatree.engine import claims, flights
 from quotatree.engine.account import Account, AccountKey, Way
 from quotatree.engine.census import Census
 from quotatree.engine.claims import Claim, Grant
-from quotatree.engine.flights import IN_FLIGHT, in_flight
+from quotatree.engine.flights import in_flight
 from quotatree.engine.forest import Amounts
-from quotatree.engine.reservation import State, Timing
+from quotatree.engine.progress import Progress
+from quotatree.engine.reservation import Timing
+from quotatree.engine.surplus import Surplus
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import UsageReview
 from quotatree.model.scope import ScopeSet
 from quotatree.model.sighting import Sighting
 from quotatree.units import resource_names
+
+PROMPT: Final = 0.2
+"""Seconds in which an object mostly appears after its charge: before, nobody is asked about it."""
 
 
 @dataclass(slots=True)
@@ -63,15 +70,14 @@ class Truth:
     ) -> None:
         self.census = Census()
         self.drift = Drift()
+        self.surplus = Surplus(timing, accounts)
+        self.progress = Progress(run=timing.progress, slow=timing.slow)
         self._timing = timing
         self._accounts = accounts
         self._post = post
         self._positions: dict[str, int] = {}
         self._known: dict[str, bool] = {}
         self._claimed: set[AccountKey] = set()
-        self._high: dict[AccountKey, float | None] = {}
-        self._due: set[AccountKey] = set()
-        self._wanted: set[AccountKey] = set()
 
     # -- objects ------------------------------------------------------------------------------
 
@@ -248,24 +254,19 @@ class Truth:
             self._claimed.add(key)
         else:
             self._claimed.discard(key)
-        if self._surplus(account):
-            self._high.setdefault(key, None)
-        else:
-            self._high.pop(key, None)
-            self._due.discard(key)
+        self.surplus.note(key, account)
 
     def drop(self, key: AccountKey) -> None:
         """Forget an account."""
         self.census.drop(key)
+        self.surplus.drop(key)
         self._claimed.discard(key)
-        self._high.pop(key, None)
-        self._due.discard(key)
 
     # -- growth -------------------------------------------------------------------------------
 
     def grant(self, review: UsageReview, now: float) -> Grant:
         """Return the grant of a growth; what it is for comes soon, or never."""
-        growth = review.new.used.growth(review.old.used).nanos()
+        growth = review.growth.nanos()
         claim = Claim(amounts={r: a for r, a in growth.items() if self.knows(r)}, since=now)
         return Grant(written=review.new.used.nanos(), claim=claim)
 
@@ -274,57 +275,35 @@ class Truth:
         waiting = claims.total(grant.claim for at, grant in in_flight(account) if at < base)
         return {r: a + waiting.get(r, 0) for r, a in account.floor.items()}
 
+    def bounds(self, account: Account, old: ManagedQuota) -> tuple[Amounts, Amounts]:
+        """Return what a recount that replaces `old` must say at least and at most, where known.
+
+        While a growth is in flight that replaces the same state, nothing is lowered: then the
+        recount changes nothing, and a write that changes nothing is none. So the growth does not
+        lose to it.
+        """
+        base = old.resource_version
+        least = self.real(account, base=base)
+        if account.resource_version != base:
+            return least, {}
+        waiting = [grant for at, grant in in_flight(account)]
+        if any(at == base for at, _ in in_flight(account)):
+            still = {r: max(a, old.used.nano(r)) for r, a in least.items()}
+            return still, still
+        claimed = claims.total([*account.claims, *(grant.claim for grant in waiting)])
+        return least, {r: account.seen.get(r, 0) + claimed.get(r, 0) for r in least}
+
     def reached(self, account: Account, review: UsageReview) -> Amounts:
         """Return what will be held where a growth is granted.
 
         That is the new usage, but where the counter is too low: there it grows from what is real.
         """
-        found = dict(review.new.used.nanos())
+        found, before = dict(review.new.used.nanos()), review.old.used
         for resource, there in self.real(account, base=review.old.resource_version).items():
-            growth = found.get(resource, 0) - review.old.used.nano(resource)
+            growth = found.get(resource, 0) - before.nano(resource)
             if growth > 0:
                 found[resource] = max(found[resource], there + growth)
         return found
-
-    # -- a counter that is too high -----------------------------------------------------------
-
-    def _surplus(self, account: Account) -> Amounts:
-        """Return what is charged to nobody: neither objects nor claims stand for it."""
-        claimed = claims.total(account.claims)
-        return {
-            r: more
-            for r in account.floor
-            if (more := account.used[r] - account.seen.get(r, 0) - claimed.get(r, 0)) > 0
-        }
-
-    def lowered(self, account: Account) -> Amounts:
-        """Return the usage that is to be written in place of one that is too high, or nothing.
-
-        Not while a growth is in flight: it would lose, and so might its request.
-        """
-        if any(r.state in IN_FLIGHT for r in account.reservations):
-            return {}
-        return {r: account.used[r] - more for r, more in self._surplus(account).items()}
-
-    def high_beside(self, key: AccountKey) -> list[AccountKey]:
-        """Return the other accounts of the same scope set whose counter is too high."""
-        return [other for other in self._high if other[1] == key[1] and other != key]
-
-    def want(self, key: AccountKey) -> None:
-        """Ask for an account's counter to be put right at once: somebody waits for the room."""
-        self._due.add(key)
-        self._wanted.add(key)  # each time: what was in flight at the last plan may have landed
-
-    def take_wanted(self) -> list[Namespace]:
-        """Return, once, the namespaces that were asked for."""
-        wanted, self._wanted = self._wanted, set()
-        return sorted({name for name, _ in wanted})
-
-    def lowering(self, key: AccountKey) -> Amounts:
-        """Return the usage that is to be written now, nothing where none is due."""
-        account = self._accounts.get(key)
-        held = account is None or any(r.state is State.HELD for r in account.reservations)
-        return {} if account is None or held or key not in self._due else self.lowered(account)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -339,44 +318,71 @@ class Truth:
                 account = self._accounts.get((namespace, scopes))
                 if account is not None:
                     self._post((namespace, scopes), account)
-        late = [key for key, since in self._high.items() if self._is_late(key, since, now)]
-        self._due.update(late)
+        writes = self.surplus.pass_time(now)
         old = []
         for key in self._claimed:
             for claim in self._accounts[key].claims:
                 claim.since = now if claim.since is None else claim.since
-            if any(self._is_old(claim, now) for claim in self._accounts[key].claims):
+                claim.committed = now if claim.committed is None else claim.committed
+            if self.old(key, now=now):
                 old.append(key)
-        return [name for name, _ in late], old
+        return writes, old
 
-    def _is_late(self, key: AccountKey, since: float | None, now: float) -> bool:
-        if since is None:
-            self._high[key] = now
-            return False
-        if since + self._timing.lower_after > now:
-            return False
-        self._high[key] = now  # asked for again if the write fails
-        return True
+    def waits(self, now: float) -> bool:
+        """Whether a claim has been without its object for so long that it may never come."""
+        return any(
+            claim.committed is not None and claim.committed + PROMPT <= now
+            for key in self._claimed
+            for claim in self._accounts[key].claims
+        )
 
-    def _is_old(self, claim: Claim, now: float) -> bool:
-        return claim.since is not None and claim.since + self._timing.lost_after <= now
+    def old(self, key: AccountKey, *, now: float) -> list[Claim]:
+        """Return the claims of an account whose requests cannot commit any more.
 
-    def lapse(self, key: AccountKey, live: Mapping[str, Mapping[Uid, int]], *, now: float) -> bool:
-        """Let the claims of an account lapse that were old at `now`; returns whether any did.
+        Either the API server's limit for requests is over, or each API server has been seen to be
+        past them. Where a namespace is measured by several quotas, a request may still be held up
+        by another one.
+        """
+        account = self._accounts.get(key)
+        overtaken = self.progress.overtaken()
+        if any(self._asked(key[0], other) >= overtaken for other in self._others(key)):
+            overtaken = float("-inf")
+        return [
+            claim
+            for claim in (account.claims if account is not None else ())
+            if (claim.since is not None and claim.since + self._timing.lost_after <= now)
+            or (claim.committed is not None and claim.committed < overtaken)
+        ]
 
-        `live`: by kind, the objects of its namespace with their resourceVersions, read after `now`.
-        Nothing lapses while one of them is still to come on the watch.
+    def _others(self, key: AccountKey) -> list[ScopeSet]:
+        return [scopes for scopes in self.census.scope_sets(key[0]) if scopes != key[1]]
+
+    def _asked(self, namespace: Namespace, scopes: ScopeSet) -> float:
+        account = self._accounts.get((namespace, scopes))
+        return 0.0 if account is None else max(account.granted_at, account.pressed_at)
+
+    def lapse(
+        self,
+        key: AccountKey,
+        old: Sequence[Claim],
+        live: Mapping[str, Mapping[Uid, int]],
+    ) -> bool:
+        """Let claims of an account lapse that were `old`; returns whether any did.
+
+        `live`: by kind, the objects of its namespace with their resourceVersions, read when they
+        were old already. Nothing lapses while one of them is still to come on the watch.
         """
         account = self._accounts.get(key)
         if account is None or self._is_to_come(key[0], live):
             return False
-        kept = [claim for claim in account.claims if not self._is_old(claim, now)]
-        lapsed = [claim for claim in account.claims if self._is_old(claim, now)]
-        account.claims = kept
+        lapsed = [claim for claim in account.claims if any(claim is one for one in old)]
+        account.claims = [c for c in account.claims if not any(c is one for one in lapsed)]
         sure = sum(claim.sure for claim in lapsed)
         account.lapsed += sure
         self.drift.high += sure
         self._post(key, account)
+        if lapsed and key in self.surplus:
+            self.surplus.want(key)  # the native controller has had its time
         return bool(sure)
 
     def _is_to_come(self, namespace: Namespace, live: Mapping[str, Mapping[Uid, int]]) -> bool:

@@ -172,6 +172,7 @@ def _container(settings: InstallSettings) -> dict[str, Any]:
             f"--webhook-port={objects.WEBHOOK_PORT}",
             "--log-format=json",
             *(["--slices"] if settings.slices else []),
+            *(f"--api-server={url}" for url in settings.api_servers),
         ],
         "env": [_from_pod("POD_NAME", "metadata.name"), _from_pod("POD_IP", "status.podIP")],
         "ports": [{"name": "webhook", "containerPort": objects.WEBHOOK_PORT}],

@@ -14,6 +14,8 @@ WEBHOOK_SERVICE: Final = "quotatree-webhook"
 WEBHOOK_SECRET: Final = "quotatree-webhook-tls"  # noqa: S105 - the name of a Secret, not one
 WEBHOOK_PORT: Final = 9443
 LEASE: Final = "quotatree"
+HEARTBEAT: Final = "quotatree-heartbeat"
+"""A Lease that nobody holds: these are made to be written often."""
 
 
 def labels(settings: InstallSettings, component: str) -> dict[str, str]:

@@ -139,7 +139,7 @@ def _local_rules() -> list[dict[str, Any]]:
             ["coordination.k8s.io"],
             ["leases"],
             verbs=(*_READ, "update", "patch"),
-            only=(objects.LEASE,),
+            only=(objects.LEASE, objects.HEARTBEAT),
         ),
         # The label of the pod that leads; a pod that died with it cannot take it off.
         _rule([""], ["pods"], verbs=("list", "patch")),

@@ -47,6 +47,10 @@ class InstallSettings:
     """Whether namespaces get slices, within which they grow without asking. Without, every growth
     asks the controller, and waits for one while there is none."""
 
+    api_servers: tuple[str, ...] = ()
+    """Base URLs of all API servers of the cluster, each reached by itself. Without, room that a
+    failed creation holds comes back after 40 s."""
+
     failure_policy: quota.FailurePolicy = quota.FailurePolicy.FAIL
     """What happens to growth beyond the slices while no replica answers, where no TreeQuota lets it
     pass by itself."""

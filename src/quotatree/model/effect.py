@@ -102,6 +102,19 @@ class PatchManagedStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskRecount:
+    """Put a name that no kind has into the `spec.hard` of a tenant's ResourceQuota, or take it out.
+
+    The native controller counts a ResourceQuota again whose `spec.hard` has changed.
+    """
+
+    namespace: Namespace
+    quota: str
+    resource_version: int
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSlice:
     """Set the whole slice on a managed ResourceQuota, by compare-and-swap.
 
@@ -169,6 +182,7 @@ Effect = (
     | PatchManaged
     | PatchManagedStatus
     | WriteSlice
+    | AskRecount
     | DeleteManaged
     | WriteStatus
     | Emit

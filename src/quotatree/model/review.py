@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from quotatree.model.names import Uid
 from quotatree.model.observed import ManagedQuota, ObservedNamespace
 from quotatree.model.quota import Quota
+from quotatree.units.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,11 @@ class UsageReview:
     old: ManagedQuota
     new: ManagedQuota
     dry_run: bool
+
+    @property
+    def growth(self) -> Resources:
+        """What the requests ask for together."""
+        return self.new.used.growth(self.old.used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,8 @@ class Desk:
             return admit.decide(self.live.world.ledger, asked, now=now, arrived=arrived)
 
         verdict = await self._settle(ask)
+        if not isinstance(verdict, Admit):
+            self.live.world.ledger.tenants.refused(asked.old.namespace, self.live.clock())
         if isinstance(verdict, Tighten):
             return await self._tighten(asked, verdict, until=arrived + REVIEW)
         if isinstance(verdict, Deny):
@@ -94,9 +96,9 @@ class Desk:
         if not self.live.loaded:
             return review.allow(asked.uid)
         found = recount.correct(self.live.world.ledger, asked)
-        if found.used and not asked.dry_run:
+        if found.missed and not asked.dry_run:
             self.live.world.ledger.truth.drift.low += 1
-            self.listener.corrected(asked.old, found.used, asked.new.used.mask(found.used))
+            self.listener.corrected(asked.old, found.missed, asked.new.used.mask(found.missed))
         return review.amend(asked.uid, used=found.used, hard=found.hard)
 
     async def namespace(self, request: Mapping[str, Any]) -> bytes:
@@ -125,7 +127,7 @@ class Desk:
     async def _settle(self, ask: Callable[[float], Verdict]) -> Verdict:
         verdict = ask(self.live.clock())
         while isinstance(verdict, Wait):
-            if wanted := self.live.world.ledger.truth.take_wanted():
+            if wanted := self.live.world.ledger.truth.surplus.take_wanted():
                 self.replan(wanted)
             await self.live.change(until=verdict.until)
             verdict = ask(self.live.clock())

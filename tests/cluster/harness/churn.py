@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from tests.cluster.harness import load
+from tests.cluster.harness import load, trees
 from tests.cluster.harness.trees import eventually
 
 from quotatree.cluster import paths
@@ -22,6 +22,8 @@ from quotatree.model.names import Namespace
 from quotatree.units.resources import Resources
 
 SIZE = Resources.parse({"cpu": "100m"})
+AFTER = 2.0
+"""Seconds after which nothing may be charged to nobody any more."""
 
 
 class Witness:
@@ -126,6 +128,39 @@ async def churn(
 
     await asyncio.gather(*(one(number) for number in range(clients)))
     return told
+
+
+async def phantoms(client: Client, leaves: Sequence[Namespace]) -> int:
+    """Return for how many pods there is still a charge a moment after the last one has gone."""
+    await asyncio.sleep(AFTER)
+    used = await trees.used(client, leaves)
+    return sum(amounts.nano("pods") for amounts in used.values()) // 10**9
+
+
+async def natively(
+    client: Client, name: str, *, limit: int, clients: int, seconds: float
+) -> tuple[Told, int]:
+    """Return what clients are told where native quota limits one namespace, and the most pods."""
+    namespace = Namespace(name)
+    await client.create(paths.NAMESPACES, trees.namespace(name, None))
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "native"},
+        "spec": {"hard": {"pods": str(limit)}},
+    }
+    await client.create(paths.RESOURCE_QUOTAS, quota, namespace=name)
+
+    async def measured() -> bool:
+        found = await client.get(paths.RESOURCE_QUOTAS, "native", namespace=name)
+        accounts, _ = await client.list_all(paths.SERVICE_ACCOUNTS, namespace=name)
+        return "used" in found.get("status", {}) and bool(accounts)
+
+    await trees.eventually(measured, what=f"native quota measures {name}")
+    async with Witness(client, [namespace]) as witness:
+        told = await churn(client, [namespace], clients=clients, seconds=seconds)
+        await witness.caught_up()
+    return told, witness.most
 
 
 async def delete(client: Client, ask: load.Ask) -> None:

@@ -23,7 +23,7 @@ class Cluster:
 async def test_no_name_of_a_namespace_keeps_quotas_that_went_from_being_looked_after():
     live, cluster = Live(clock=lambda: 0.0), Cluster()
     live.loaded = True
-    loop = Controller(cluster, live, settings=LoopSettings(), wall=lambda: 0.0)
+    loop = Controller(cluster, live, settings=LoopSettings(), heartbeat=None, wall=lambda: 0.0)
     gone = words.quota("org", hard={"cpu": "1"})
     loop.intake.departed[gone.key] = gone
     end = asyncio.Event()

@@ -30,6 +30,12 @@ class Group:
         self.begun.append(name)
 
 
+class Silent:
+    """There is no API server that could be asked for a heartbeat."""
+
+    servers = ()
+
+
 class Cluster:
     """Has these pods, and remembers where they were asked for."""
 
@@ -51,7 +57,13 @@ def ground(cluster: Cluster, *, now: float = 0.0) -> tuple[Live, Recorder, Objec
     live = Live(clock=lambda: now)
     words.world(ORG, into=live.world)
     recorder = Recorder(live.world, repeat_after=1.0)
-    return live, recorder, Objects(cluster, live, recorder, wall=lambda: now)
+    return (
+        live,
+        recorder,
+        Objects(
+            cluster, live, recorder, heartbeat=Silent(), wall=lambda: now, replan=lambda _: None
+        ),
+    )
 
 
 def seen(live: Live) -> int:

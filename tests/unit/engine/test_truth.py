@@ -13,6 +13,7 @@ from quotatree.model.effect import PatchManagedStatus
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import UsageReview
+from quotatree.model.scope import ScopeTerm, scope_set
 from quotatree.model.sighting import Sighting
 from quotatree.model.verdict import Admit, Deny, Tighten, Verdict, Wait
 from quotatree.testing import words
@@ -79,11 +80,22 @@ def held(world: World, name: Namespace) -> int:
 # -- a counter that is too low ----------------------------------------------------------------
 
 
-def test_a_recount_below_what_is_there_is_raised_to_it_and_one_above_is_left():
+def test_a_recount_says_what_is_there_whatever_it_has_counted():
     world = ground("org: pods 10 > a: holds pods 4", a=4)
     low, high = grown(world, A, 1), grown(world, A, 6)
     assert recount.correct(world.ledger, low).used.to_strings() == {"pods": "4"}
-    assert not recount.correct(world.ledger, high).used
+    assert recount.correct(world.ledger, high).used.to_strings() == {"pods": "4"}
+    assert recount.correct(world.ledger, low).missed.to_strings() == {"pods": "4"}
+    assert not recount.correct(world.ledger, high).missed
+
+
+def test_a_recount_changes_nothing_while_a_growth_of_the_same_state_is_in_flight():
+    """What changes nothing is no write, and the growth does not lose to it."""
+    world = ground("org: pods 10 > a: holds pods 4", a=4)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    assert recount.correct(world.ledger, grown(world, A, 2)).used.to_strings() == {"pods": "3"}
+    assert isinstance(ask(world, A, 6), Admit)
+    assert recount.correct(world.ledger, grown(world, A, 2)).used.to_strings() == {"pods": "4"}
 
 
 def test_a_recount_that_will_lose_is_left():
@@ -236,7 +248,7 @@ def test_a_sibling_that_asks_for_it_has_it_written_down_at_once_and_waits():
     world = ground("org: pods 5 > a: holds pods 4; org > b", a=4)
     world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
     assert isinstance(ask(world, B, 2), Wait)
-    assert world.ledger.truth.take_wanted() == [A]
+    assert world.ledger.truth.surplus.take_wanted() == [A]
     assert lower(world, A) is not None
     commit(world, A, 3)
     assert isinstance(ask(world, B, 2), Admit)
@@ -258,7 +270,7 @@ def test_whoever_asks_again_has_it_written_down_again():
     wanted = []
     for _ in range(2):
         ask(world, B, 2)
-        wanted.append(world.ledger.truth.take_wanted())
+        wanted.append(world.ledger.truth.surplus.take_wanted())
     assert wanted == [[A], [A]]
 
 
@@ -285,7 +297,7 @@ def test_nothing_is_written_down_while_a_growth_is_in_flight():
     world = ground("org: pods 10 > a: holds pods 4", a=4)
     assert isinstance(ask(world, A, 5), Admit)
     world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
-    world.ledger.truth.want((A, ()))
+    world.ledger.truth.surplus.want((A, ()))
     assert lower(world, A) is None
 
 
@@ -301,7 +313,8 @@ def test_growth_that_nobody_granted_is_not_written_down_at_once():
 def test_what_a_recount_counts_too_much_is_written_down_without_waiting_for_objects():
     """Its cache had not heard of the deletions that we have."""
     world = ground("org: pods 10 > a: holds pods 4", a=4)
-    assert not recount.correct(world.ledger, grown(world, A, 6)).used
+    late = grown(world, A, 6)
+    world.ledger.account(A, ()).recounted = (late.old.resource_version, late.new.used.nanos())
     commit(world, A, 6)
     assert not world.ledger.account(A, ()).claims
     truth = world.ledger.truth
@@ -330,13 +343,85 @@ def test_a_charge_without_an_object_lapses_when_it_can_commit_no_more():
     after = world.ledger.timing.lost_after
     assert [bool(truth.pass_time(NOW + t)[1]) for t in (0, after - 1, after)] == [0, 0, 1]
     live = {"pods": {Uid(f"a-{i}"): 1 for i in range(4)}}
-    assert not truth.lapse((A, ()), live, now=NOW + after - 1)
+    assert not truth.old((A, ()), now=NOW + after - 1)
+    claims = truth.old((A, ()), now=NOW + after)
     to_come = {"pods": {**live["pods"], Uid("on-its-way"): next(LATER)}}
-    assert not truth.lapse((A, ()), to_come, now=NOW + after)
-    assert truth.lapse((A, ()), live, now=NOW + after)
+    assert not truth.lapse((A, ()), claims, to_come)
+    assert truth.lapse((A, ()), claims, live)
     assert (truth.drift.high, truth.drift.late) == (1, 0)
     truth.see("pods", pod("a", "late"))
     assert (truth.drift.high, truth.drift.late) == (1, 1)
+
+
+def beats(world: World, begin: float) -> None:
+    """Let the one API server carry out a whole run of heartbeats."""
+    for i in range(6):
+        sent = begin + 0.2 * i
+        world.ledger.truth.progress.beat("x", sent=sent, answered=sent + 0.05)
+
+
+def charged_for_nobody(tree: str) -> World:
+    """Return a namespace with a charge whose pod never comes, seen to be committed at NOW + 1."""
+    world = ground(tree, a=4)
+    assert isinstance(ask(world, A, 5), Admit)
+    commit(world, A, 5)
+    world.ledger.truth.progress.expect("x")
+    world.ledger.truth.pass_time(NOW + 1)
+    return world
+
+
+def test_a_charge_is_old_as_soon_as_every_api_server_is_past_it():
+    world = charged_for_nobody("org: pods 5 > a: holds pods 4")
+    beats(world, NOW + 1.1)
+    assert world.ledger.truth.pass_time(NOW + 3)[1] == [(A, ())]
+    assert len(world.ledger.truth.old((A, ()), now=NOW + 3)) == 1
+
+
+def test_heartbeats_prove_nothing_of_a_charge_that_was_committed_after_they_began():
+    """However long before that it was granted."""
+    world = charged_for_nobody("org: pods 5 > a: holds pods 4")
+    beats(world, NOW + 0.9)
+    assert not world.ledger.truth.old((A, ()), now=NOW + 3)
+
+
+def test_a_request_that_another_quota_of_the_namespace_may_hold_up_is_not_past():
+    world = charged_for_nobody("org: pods 5 > a: holds pods 4")
+    scopes = scope_set([ScopeTerm(scope="BestEffort")])
+    world.see_managed(replace(quota(world, A), name="quotatree.besteffort", scopes=scopes))
+    world.ledger.account(A, scopes).pressed_at = NOW + 2
+    beats(world, NOW + 1.1)
+    assert not world.ledger.truth.old((A, ()), now=NOW + 3)
+    beats(world, NOW + 2.6)
+    assert len(world.ledger.truth.old((A, ()), now=NOW + 9)) == 1
+
+
+def test_heartbeats_are_asked_for_only_while_a_claim_waits_for_long():
+    world = ground("org: pods 5 > a: holds pods 4", a=4)
+    truth = world.ledger.truth
+    truth.pass_time(NOW)
+    assert not truth.waits(NOW + 9)
+    ask(world, A, 5)
+    commit(world, A, 5)
+    truth.pass_time(NOW)
+    assert [truth.waits(NOW + t) for t in (0.1, 0.2)] == [False, True]
+    truth.see("pods", pod("a", "came"))
+    assert not truth.waits(NOW + 9)
+
+
+def test_where_pods_come_and_go_a_tightening_ends_as_soon_as_there_is_room():
+    """Whoever comes a moment later would be refused by it, for up to a second."""
+    world = ground("org: pods 6 > a: holds pods 3; org > b: holds pods 3", a=3, b=3)
+    truth = world.ledger.truth
+    assert isinstance(ask(world, A, 9), Tighten)
+    assert not world.ledger.account(A, ()).tightening.hasty
+    world.ledger.release_hold((A, ()))
+    truth.lose("pods", pod("b", 0), next(LATER))
+    ask(world, A, 9)
+    verdict = ask(world, A, 9, late=1.0)
+    assert isinstance(verdict, Tighten)
+    assert world.ledger.account(A, ()).tightening.hasty
+    truth.surplus.pass_time(NOW + 7)
+    assert not truth.surplus.stirs((Namespace("org"), ()))
 
 
 def test_pods_that_come_later_do_not_keep_a_phantom_young():
@@ -360,7 +445,7 @@ def test_what_an_earlier_leader_let_pass_counts_until_it_can_commit_no_more():
     truth.pass_time(NOW)
     after = world.ledger.timing.lost_after
     assert truth.pass_time(NOW + after)[1] == [(A, ())]
-    assert truth.lapse((A, ()), {"pods": {}}, now=NOW + after)
+    assert truth.lapse((A, ()), truth.old((A, ()), now=NOW + after), {"pods": {}})
     assert not recount.correct(world.ledger, grown(world, A, 3)).used
 
 
@@ -420,7 +505,7 @@ def test_what_is_written_down_below_a_tightening_makes_no_room_there():
     world = tightened()
     world.ledger.release_hold((A, ()))
     world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
-    world.ledger.truth.want((A, ()))
+    world.ledger.truth.surplus.want((A, ()))
     what = lower(world, A)
     assert what is not None
     assert (str(what.used), str(what.hard)) == ("pods=3", "pods=5")

@@ -91,6 +91,7 @@ def _words(world: World, one: effect.Effect) -> Iterator[Item]:
         case (
             effect.Remember()
             | effect.WriteSlice()
+            | effect.AskRecount()
             | effect.WriteStatus()
             | effect.Emit()
             | effect.GateKinds()
