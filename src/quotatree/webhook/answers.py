@@ -90,7 +90,6 @@ class Counter:
         while (frame := await frames.read(self._reader)) is not None:
             self.listening.set()  # it asks for itself as soon as it does
             asked = frames.question(frame.content)
-            self._send(Frame(Kind.TAKEN, frame.number, b""))
             # After a standstill the questions of before are still here, and nobody waits for them.
             if asked.until < time.monotonic():
                 self._send(Frame(Kind.ANSWER, frame.number, frames.said("late", status=503).pack()))
@@ -98,6 +97,13 @@ class Counter:
             task = asyncio.create_task(self._answer(frame.number, asked))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
+            # Runs after the task's first step: most reviews are answered by then, and an answer
+            # is a sign of life as well. Each frame costs both processes a turn of their loops.
+            asyncio.get_running_loop().call_soon(self._take, frame.number, task)
+
+    def _take(self, number: int, task: asyncio.Task[None]) -> None:
+        if not task.done():
+            self._send(Frame(Kind.TAKEN, number, b""))
 
     async def _answer(self, number: int, asked: frames.Question) -> None:
         found = await self._answers.answer(asked.path, asked.body)
