@@ -20,6 +20,7 @@ from quotatree.codec import managed
 from quotatree.controller import installation
 from quotatree.controller.loop import Controller
 from quotatree.errors import ClusterError
+from quotatree.metrics import Metrics
 from quotatree.settings import Settings
 from quotatree.webhook import tls
 from quotatree.webhook.answers import Answers
@@ -51,6 +52,7 @@ class _Replica:
     elector: LeaseElector
     answers: Answers
     front: Front
+    metrics: Metrics
 
 
 async def run(client: Client, settings: Settings) -> None:
@@ -68,7 +70,9 @@ async def run(client: Client, settings: Settings) -> None:
         client, namespace=settings.namespace, hosts=installation.hosts(settings)
     )
     await certificates.refresh()
-    answers = Answers()
+    metrics = Metrics()
+    metrics.time_collections()
+    answers = Answers(metrics)
     replica = _Replica(
         client=client,
         settings=settings,
@@ -82,6 +86,7 @@ async def run(client: Client, settings: Settings) -> None:
         ),
         answers=answers,
         front=await Front.start(answers, settings.webhook, settings.log),
+        metrics=metrics,
     )
     answers.follows = lambda: replica.elector.leader is not None
     _show_certificates(replica)
@@ -111,13 +116,20 @@ async def _term(replica: _Replica) -> None:
         timing=replica.settings.timing,
         slices=replica.settings.slices,
     )
-    controller = Controller(replica.client, live, settings=replica.settings.loop, wall=time.time)
+    controller = Controller(
+        replica.client,
+        live,
+        settings=replica.settings.loop,
+        wall=time.time,
+        metrics=replica.metrics,
+    )
     replica.answers.desk = Desk(
         live=live,
         apply=controller.apply,
         lookout=functools.partial(lookout.admission_sees, replica.client),
         listener=controller.recorder,
         replan=controller.queue.add,
+        metrics=replica.metrics,
     )
     try:
         await _lead(replica, live, controller)

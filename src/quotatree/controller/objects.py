@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -17,11 +16,11 @@ from quotatree.codec import fields, sightings
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.engine.account import AccountKey
+from quotatree.engine.truth import Drift
+from quotatree.metrics import Metrics
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.sighting import Sighting
 from quotatree.units import resource_names
-
-LOG: Final = logging.getLogger(__name__)
 
 WATCHED: Final = {kind.plural: kind for kind in (paths.PODS, paths.CLAIMS, paths.SERVICES)}
 """The kinds that are watched where a tree limits what they are counted under."""
@@ -33,15 +32,22 @@ class Objects:
     """Keeps the account of real objects."""
 
     def __init__(
-        self, client: Client, live: Live, recorder: Recorder, *, wall: Callable[[], float]
+        self,
+        client: Client,
+        live: Live,
+        recorder: Recorder,
+        *,
+        wall: Callable[[], float],
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._live = live
         self._recorder = recorder
         self._wall = wall
+        self._metrics = metrics or Metrics()
         self._group: asyncio.TaskGroup | None = None
         self._followed: set[str] = set()
-        self._said: tuple[int, ...] = ()
+        self._said = Drift()
         self._look_again: dict[AccountKey, float] = {}
 
     # -- in -----------------------------------------------------------------------------------
@@ -69,6 +75,7 @@ class Objects:
         truth = self._live.world.ledger.truth
         match change:
             case Listed(items=items, resource_version=version):
+                self._metrics.lists.labels(resource).inc()
                 truth.relist(resource, items, version)
             case Changed(object=obj):
                 truth.see(resource, self._seen(resource, obj))
@@ -118,13 +125,12 @@ class Objects:
                     self._recorder.lapsed(quota)
 
     def report(self) -> None:
-        """Say in the log how often counters were wrong, when it has become more often."""
-        drift = self._live.world.ledger.truth.drift
-        found = (drift.low, drift.high, drift.late)
-        if found != self._said and any(found):
-            extra = {"too_low": drift.low, "too_high": drift.high, "appeared_late": drift.late}
-            LOG.info("quotatree_drift_total", extra=extra)
-        self._said = found
+        """Count how often counters were wrong since this was last called."""
+        drift, said = self._live.world.ledger.truth.drift, self._said
+        self._metrics.drift.labels("low").inc(drift.low - said.low)
+        self._metrics.phantoms_released.inc(drift.high - said.high)
+        self._metrics.phantoms_appeared.inc(drift.late - said.late)
+        self._said = replace(drift)
 
 
 def _identity(obj: dict[str, Any]) -> tuple[Uid, int]:

@@ -11,7 +11,10 @@ from typing import Any, Final, Protocol
 import orjson
 
 from quotatree.codec import review
+from quotatree.engine import tally
+from quotatree.engine.tally import Tally
 from quotatree.errors import InputError
+from quotatree.metrics import Metrics
 from quotatree.webhook import frames, routes, unanswered
 from quotatree.webhook.desk import Desk
 from quotatree.webhook.frames import Answer, Frame, Kind
@@ -28,16 +31,16 @@ class Answers:
     nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
         self.desk: Desk | None = None
+        self.metrics = metrics or Metrics()
         self.follows: Callable[[], bool] = lambda: False
 
     async def answer(self, path: str, body: bytes = b"") -> Answer:
         """Answer one request; what cannot be read is 400, a fault of ours 500 and a log line."""
-        if path == routes.ALIVE:
-            return frames.said("ok")
-        if path == routes.READY:
-            return self._ready()
+        plain = self._plain(path)
+        if plain is not None:
+            return plain
         lenient = path == routes.LENIENT_USAGE
         if self.desk is None or (lenient and not self.desk.live.loaded):
             return unanswered.answer(path, body, "this replica begins or ends a term")
@@ -49,12 +52,33 @@ class Answers:
             routes.TREE_QUOTA: self.desk.quota,
         }
         try:
-            return Answer(body=await handlers[path](review.request_of(body)))
+            with self.metrics.decision.labels(routes.ENTRIES[path]).time():
+                return Answer(body=await handlers[path](review.request_of(body)))
         except InputError as error:
+            self.metrics.answered(routes.ENTRIES[path], "unreadable")
             return frames.said(f"cannot read this AdmissionReview: {error}", status=400)
         except Exception:
+            self.metrics.answered(routes.ENTRIES[path], "failed")
             LOG.exception("a review could not be answered", extra={"path": path})
             return frames.said("quotatree failed to decide; see its log", status=500)
+
+    def _plain(self, path: str) -> Answer | None:
+        """Answer what is no review, None for what is one."""
+        match path:
+            case routes.ALIVE:
+                return frames.said("ok")
+            case routes.READY:
+                return self._ready()
+            case routes.METRICS:
+                return Answer(media=frames.TEXT, body=self._metrics())
+            case _:
+                return None
+
+    def _metrics(self) -> bytes:
+        live = None if self.desk is None else self.desk.live
+        leads = live is not None and live.world.ledger.epoch > 0
+        now = tally.of(live.world) if live is not None and leads else Tally()
+        return self.metrics.text(now, leads=leads, loaded=live is not None and live.loaded)
 
     def _ready(self) -> Answer:
         if (self.desk is not None and self.desk.live.loaded) or self.follows():

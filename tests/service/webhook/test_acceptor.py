@@ -331,6 +331,18 @@ def test_the_whole_answer_takes_less_than_the_api_server_waits():
     assert pulse.DEADLINE < ways.PATIENCE < 1.0
 
 
+async def test_the_metrics_of_an_acceptor_whose_decider_hangs_say_so(start):
+    hangs = await start(serves=False)
+    assert (await hangs.ask()).later
+    async with hangs.session.get(
+        f"{hangs.url}{routes.METRICS}", ssl=hangs.trust, server_hostname=HOST
+    ) as answer:
+        text = await answer.text()
+    assert "quotatree_decider_up 0.0" in text
+    assert 'quotatree_acceptor_unanswered_total{way="own"} 1.0' in text
+    assert "quotatree_leader" not in text
+
+
 async def test_an_answer_at_once_is_the_sign_of_life_itself(start):
     """Each frame more costs both processes a turn of their loops."""
     one, sent = await start(), []
