@@ -51,14 +51,15 @@ class Answers:
             routes.NAMESPACE: self.desk.namespace,
             routes.TREE_QUOTA: self.desk.quota,
         }
+        entry = routes.ENTRIES.get(path, path)
         try:
-            with self.metrics.decision.labels(routes.ENTRIES[path]).time():
+            with self.metrics.decision.labels(entry).time():
                 return Answer(body=await handlers[path](review.request_of(body)))
         except InputError as error:
-            self.metrics.answered(routes.ENTRIES[path], "unreadable")
+            self.metrics.answered(entry, "unreadable")
             return frames.said(f"cannot read this AdmissionReview: {error}", status=400)
         except Exception:
-            self.metrics.answered(routes.ENTRIES[path], "failed")
+            self.metrics.answered(entry, "failed")
             LOG.exception("a review could not be answered", extra={"path": path})
             return frames.said("quotatree failed to decide; see its log", status=500)
 

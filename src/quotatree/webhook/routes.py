@@ -22,7 +22,7 @@ ENTRIES: Final = {
     NAMESPACE: "namespace",
     TREE_QUOTA: "treequota",
 }
-"""What metrics call a path."""
+"""What metrics call a path; any other by itself."""
 
 ALIVE: Final = "/livez"
 READY: Final = "/readyz"
