@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -44,7 +45,7 @@ class Objects:
         self._live = live
         self._recorder = recorder
         self._wall = wall
-        self._metrics = metrics or Metrics()
+        self.metrics = metrics or Metrics()
         self._group: asyncio.TaskGroup | None = None
         self._followed: set[str] = set()
         self._said = Drift()
@@ -69,13 +70,15 @@ class Objects:
         each = functools.partial(self._seen, resource)
         async for change in Reflector(self._client, kind, each=each).changes():
             self.take(resource, change)
+            if isinstance(change, Listed):
+                gc.freeze()  # what was listed stays: full collections would stop the webhook for it
 
     def take(self, resource: str, change: Change) -> None:
         """Take in a change of a kind."""
         truth = self._live.world.ledger.truth
         match change:
             case Listed(items=items, resource_version=version):
-                self._metrics.lists.labels(resource).inc()
+                self.metrics.lists.labels(resource).inc()
                 truth.relist(resource, items, version)
             case Changed(object=obj):
                 truth.see(resource, self._seen(resource, obj))
@@ -127,9 +130,9 @@ class Objects:
     def report(self) -> None:
         """Count how often counters were wrong since this was last called."""
         drift, said = self._live.world.ledger.truth.drift, self._said
-        self._metrics.drift.labels("low").inc(drift.low - said.low)
-        self._metrics.phantoms_released.inc(drift.high - said.high)
-        self._metrics.phantoms_appeared.inc(drift.late - said.late)
+        self.metrics.drift.labels("low").inc(drift.low - said.low)
+        self.metrics.phantoms_released.inc(drift.high - said.high)
+        self.metrics.phantoms_appeared.inc(drift.late - said.late)
         self._said = replace(drift)
 
 
