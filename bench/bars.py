@@ -15,7 +15,7 @@ P99: Final = 1.3
 """The slowest hundredth of creations, of native's: at most."""
 REFUSALS: Final = 0.5
 """Refusals a second at a full limit, of native's, which needs no write for them: at least."""
-REFUSAL_P99: Final = 5.0
+REFUSAL_P99: Final = 3.0
 """The slowest hundredth of refusals, of native's: at most."""
 
 

@@ -68,7 +68,7 @@ def tight(*, seconds: float, latency: float) -> report.Results:
 
 
 def test_refusals_have_bars_and_a_table_of_their_own() -> None:
-    good, bad = tight(seconds=1.9, latency=0.4), tight(seconds=2.1, latency=0.6)
+    good, bad = tight(seconds=1.9, latency=0.25), tight(seconds=2.1, latency=0.35)
     assert [bar.reached for bar in good.bars] == [True, True]
     assert [bar.reached for bar in bad.bars] == [False, False]
     found = report.document(good, {})
