@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from quotatree.cluster import paths
-from quotatree.cluster.reflector import Change
 from quotatree.metrics import Metrics
 from quotatree.model import effect
 
@@ -45,13 +44,13 @@ class Lag:
         else:
             self._waiting[kind.plural].append((int(version), self._clock()))
 
-    def saw(self, kind: paths.Kind, change: Change) -> None:
-        """Take in what a watch shows."""
-        self._seen[kind.plural] = max(self._seen[kind.plural], change.resource_version)
+    def saw(self, kind: paths.Kind, version: int) -> None:
+        """Take in that a watch has shown everything up to a resourceVersion."""
+        self._seen[kind.plural] = max(self._seen[kind.plural], version)
         waiting = self._waiting[kind.plural]
         now = self._clock() if waiting else 0.0
         # Two writes at once may be answered in the wrong order; the later then waits its turn.
-        while waiting and waiting[0][0] <= change.resource_version:
+        while waiting and waiting[0][0] <= version:
             self._metrics.lag.labels(kind.plural).observe(now - waiting.popleft()[1])
 
     def tell(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from quotatree.cluster import apply, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.live import Live
-from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Reflector
+from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Progress, Reflector
 from quotatree.codec import managed, namespaces
 from quotatree.controller import counts
 from quotatree.controller.due import Due
@@ -102,7 +102,8 @@ class Controller:
     async def _follow(self, kind: paths.Kind, handler: Callable[[Change], Dirty]) -> None:
         async for change in Reflector(self._client, kind).changes():
             dirty = handler(change)
-            self._lag.saw(kind, change)
+            if isinstance(change, Listed | Changed | Deleted | Progress):
+                self._lag.saw(kind, change.resource_version)
             if isinstance(change, Listed):
                 self._metrics.lists.labels(kind.plural).inc()
             if kind is paths.TREE_QUOTAS:

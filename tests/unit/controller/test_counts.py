@@ -7,7 +7,6 @@ import pytest
 from prometheus_client import parser
 
 from quotatree.cluster import paths
-from quotatree.cluster.reflector import Changed, Progress
 from quotatree.controller import counts
 from quotatree.controller.lag import Lag
 from quotatree.engine.tally import Tally
@@ -91,10 +90,6 @@ class Clock:
 STATUS = PatchManagedStatus(namespace="a", quota="quotatree", resource_version=1)
 
 
-def changed(version):
-    return Changed(object={}, resource_version=version)
-
-
 def wrote(lag, version):
     lag.wrote(STATUS, {"metadata": {"resourceVersion": str(version)}})
 
@@ -104,11 +99,11 @@ def test_the_lag_is_from_the_answer_to_the_event():
     lag = Lag(counted, clock)
     wrote(lag, 10)
     clock.now = 0.5
-    lag.saw(paths.RESOURCE_QUOTAS, changed(9))
+    lag.saw(paths.RESOURCE_QUOTAS, 9)
     lag.tell()
     assert read(counted)["watch_behind_seconds", "resourcequotas"] == 0.5
     clock.now = 2.0
-    lag.saw(paths.RESOURCE_QUOTAS, Progress(resource_version=10))
+    lag.saw(paths.RESOURCE_QUOTAS, 10)
     lag.tell()
     found = read(counted)
     assert found["watch_lag_seconds_sum", "resourcequotas"] == 2.0
@@ -118,7 +113,7 @@ def test_the_lag_is_from_the_answer_to_the_event():
 def test_an_event_ahead_of_the_answer_is_no_lag():
     counted = Metrics()
     lag = Lag(counted, Clock())
-    lag.saw(paths.RESOURCE_QUOTAS, changed(10))
+    lag.saw(paths.RESOURCE_QUOTAS, 10)
     wrote(lag, 10)
     found = read(counted)
     assert found["watch_lag_seconds_count", "resourcequotas"] == 1
