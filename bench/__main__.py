@@ -16,9 +16,10 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from bench import creation, ground, machine, report, simulation
+from bench import creation, ground, machine, report, simulation, webhook
 from bench.creation import Pair, Plan
 from quotatree import sandbox as control_plane
+from quotatree.cluster import eventloop
 from quotatree.errors import QuotaTreeError
 from quotatree.sandbox import Progress
 
@@ -40,8 +41,18 @@ PIPE_WIDTH: Final = 140
 @click.option("--strict", is_flag=True, help="Exit code 3 when a figure is below its bar.")
 @click.option("--pairs", type=click.IntRange(min=1), default=7, show_default=True, help="Pairs.")
 @click.option(
+    "--pods", type=click.IntRange(min=1), default=500, show_default=True, help="Pods a sample."
+)
+@click.option(
+    "--scene",
+    "chosen",
+    multiple=True,
+    metavar="NAME",
+    help="Create pods in this scene beside native quota, e.g. depth4-1; repeatable. Default: all.",
+)
+@click.option(
     "--only",
-    type=click.Choice(["engine", "creation", "simulate"]),
+    type=click.Choice(["engine", "webhook", "creation", "simulate"]),
     help="Measure one part. Default: all.",
 )
 @click.option(
@@ -58,6 +69,8 @@ def main(
     output: Path,
     strict: bool,
     pairs: int,
+    pods: int,
+    chosen: tuple[str, ...],
     only: str | None,
     slices: bool,
     name: str,
@@ -67,12 +80,13 @@ def main(
     Exit codes: 0 measured, 1 error, 2 bad usage, 3 below a bar (only with --strict).
     """
     progress = control_plane.shown_on(sys.stderr)
-    plan = QUICK if quick else Plan(pairs=pairs)
+    plan = QUICK if quick else Plan(pairs=pairs, pods=pods, chosen=chosen)
     began, load = time.time(), machine.load()
     if load > 1:
         progress.note(f"this machine is busy (load {load:.1f}): the figures will be worse")
     try:
         engine = _engine(progress, quick=quick) if only in {None, "engine"} else []
+        alone = _webhook(progress, quick=quick) if only in {None, "webhook"} else {}
         simulated = _simulate(progress, quick=quick) if only in {None, "simulate"} else []
         pairs_, controller, versions = (
             _creation(progress, plan, name=name, slices=slices)
@@ -82,7 +96,7 @@ def main(
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
     results = report.Results(
-        pairs=pairs_, engine=engine, controller=controller, simulated=simulated
+        pairs=pairs_, engine=engine, controller=controller, simulated=simulated, webhook=alone
     )
     setting = {
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
@@ -114,6 +128,14 @@ def _engine(progress: Progress, *, quick: bool) -> list[Mapping[str, Any]]:
             done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
             found.append(json.loads(done.stdout))
     return found
+
+
+def _webhook(progress: Progress, *, quick: bool) -> dict[str, Any]:
+    with (
+        progress.step("asking the webhook alone"),
+        asyncio.Runner(loop_factory=eventloop.new) as it,
+    ):
+        return it.run(webhook.measure(300 if quick else 10_000))
 
 
 def _simulate(progress: Progress, *, quick: bool) -> list[dict[str, Any]]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from bench import creation, figures, simulation
 from bench.creation import Pair
-from bench.scenes import tree
+
+THROUGHPUT: Final = 0.85
+"""Pods a second through the webhook, of native's: at least."""
+P99: Final = 1.3
+"""The slowest hundredth of creations, of native's: at most."""
+REFUSALS: Final = 0.5
+"""Refusals a second at a full limit, of native's, which needs no write for them: at least."""
+REFUSAL_P99: Final = 3.0
+"""The slowest hundredth of refusals, of native's: at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +46,7 @@ class Bar:
 
 def of(pairs: Sequence[Pair], engine: Iterable[Mapping[str, Any]]) -> list[Bar]:
     """Return the bars that these results can be held against."""
-    found = []
-    at_depth_4 = creation.by_scene(pairs).get(tree(4, 1).name)
-    if at_depth_4:
-        summary = creation.summary(at_depth_4)
-        throughput, p99 = summary["ratio_pods_per_second"], summary["ratio_p99"]
-        found += [
-            Bar(
-                what="pods/s at depth 4, of native's",
-                figure=throughput.median,
-                bar=0.8,
-                unit=" ×",
-                floor=True,
-            ),
-            Bar(what="p99 at depth 4, of native's", figure=p99.median, bar=1.5, unit=" ×"),
-        ]
+    found = [*_creation(pairs)]
     for size in engine:
         decision = figures.Spread.of(size["decide_us"])
         found.append(
@@ -73,6 +67,39 @@ def of(pairs: Sequence[Pair], engine: Iterable[Mapping[str, Any]]) -> list[Bar]:
                 )
             )
     return found
+
+
+def _creation(pairs: Sequence[Pair]) -> Iterator[Bar]:
+    """Yield what the way through the webhook may cost, with room left and without."""
+    for name, taken in creation.by_scene(pairs).items():
+        if not name.startswith("depth4"):
+            continue
+        width = taken[0].other.width
+        where = "depth 4" if width == 1 else f"depth 4, {width} namespaces"
+        summary = creation.summary(taken)
+        throughput, p99 = summary["ratio_pods_per_second"], summary["ratio_p99"]
+        full = taken[0].other.full
+        what = "refusals/s" if full else "pods/s"
+        least, most = (REFUSALS, REFUSAL_P99) if full else (THROUGHPUT, P99)
+        yield Bar(
+            what=f"{what} at {where}, of native's",
+            figure=throughput.median,
+            bar=least,
+            unit=" ×",
+            floor=True,
+        )
+        yield Bar(
+            what=f"p99 {'of refusals ' if full else ''}at {where}, of native's",
+            figure=p99.median,
+            bar=most,
+            unit=" ×",
+        )
+
+
+def of_webhook(found: Mapping[str, Any]) -> list[Bar]:
+    """Return the bar of the webhook alone."""
+    spent = found["decider_us"] + found["acceptor_us"]
+    return [Bar(what="processor time of one review", figure=spent, bar=1000, unit=" µs")]
 
 
 def of_simulation(runs: Iterable[Mapping[str, Any]]) -> list[Bar]:

@@ -29,29 +29,44 @@ class Results:
     engine: Sequence[Mapping[str, Any]] = ()
     controller: Mapping[str, int] = field(default_factory=dict)
     simulated: Sequence[Mapping[str, Any]] = ()
+    webhook: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def created(self) -> list[Pair]:
+        """The pairs in which there was room."""
+        return [pair for pair in self.pairs if not pair.other.full]
+
+    @property
+    def refused(self) -> list[Pair]:
+        """The pairs in which every pod was refused."""
+        return [pair for pair in self.pairs if pair.other.full]
 
     @property
     def bars(self) -> list[Bar]:
         """The bars, with what was measured beside them."""
-        return bars.of(self.pairs, self.engine) + bars.of_simulation(self.simulated)
+        alone = bars.of_webhook(self.webhook) if self.webhook else []
+        return bars.of(self.pairs, self.engine) + alone + bars.of_simulation(self.simulated)
 
 
 def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything as one JSON document, each single sample included."""
-    by_scene = creation.by_scene(results.pairs)
     return {
         "setting": dict(setting),
         "bars": [bar.document() for bar in results.bars],
-        "creation": {
-            "summary": {name: _plain(creation.summary(found)) for name, found in by_scene.items()},
-            "pairs": [
-                {"native": _sample(pair.native), "other": _sample(pair.other)}
-                for pair in results.pairs
-            ],
-        },
+        "creation": _pairs(results.created),
+        "refusal": _pairs(results.refused),
+        "webhook": dict(results.webhook),
         "engine": [dict(size) for size in results.engine],
         "controller": dict(results.controller),
         "simulated": [dict(run) for run in results.simulated],
+    }
+
+
+def _pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
+    by_scene = creation.by_scene(pairs)
+    return {
+        "summary": {name: _plain(creation.summary(found)) for name, found in by_scene.items()},
+        "pairs": [{"native": _sample(pair.native), "other": _sample(pair.other)} for pair in pairs],
     }
 
 
@@ -68,8 +83,12 @@ def _sample(sample: Sample) -> dict[str, Any]:
 def screen(results: Results) -> RenderableType:
     """Return the tables."""
     parts: list[RenderableType] = []
-    if results.pairs:
-        parts += [_creation(results.pairs), Text()]
+    if results.created:
+        parts += [_creation(results.created, "Pod creation"), Text()]
+    if results.refused:
+        parts += [_creation(results.refused, "Refusals at a full limit"), Text()]
+    if results.webhook:
+        parts += [_webhook(results.webhook), Text()]
     if results.engine:
         parts += [_engine(results.engine), Text()]
     if results.controller:
@@ -83,10 +102,18 @@ def screen(results: Results) -> RenderableType:
     return Group(*parts, bars_table(results.bars))
 
 
-def _creation(pairs: Sequence[Pair]) -> Table:
+def _webhook(found: Mapping[str, Any]) -> Text:
+    return Text(
+        f"The webhook alone: a review takes {found['p50_us'] / _MILLI:.2f} ms (p99 "
+        f"{found['p99_us'] / _MILLI:.2f} ms), of the processor {found['acceptor_us']:.0f} µs in "
+        f"the acceptor and {found['decider_us']:.0f} µs in the decider."
+    )
+
+
+def _creation(pairs: Sequence[Pair], what: str) -> Table:
     first = pairs[0].native
     table = _table(
-        f"Pod creation, {first.pods} pods a sample; medians, in brackets the quartiles of the "
+        f"{what}, {first.pods} pods a sample; medians, in brackets the quartiles of the "
         "ratio to native in the same pair"
     )
     for column in ("", "pods/s", "× native", "p50 ms", "× native", "p99 ms", "× native", "calls"):

@@ -17,6 +17,9 @@ from quotatree.model import names
 WITHIN: Final = 60.0
 """Seconds until a scene has to stand, or to be empty again."""
 NATIVE: Final = "bench"
+FULL: Final = 50
+"""Pods that fill the limit of a full scene: more than there are creators, so that none of their
+batches is refused for its size alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class Scene:
     """Namespaces of one kind. `quota` is the ResourceQuota that measures each, empty for none.
 
     `depth` is the level on which they stand in a tree with a ceiling on each level; 0 is no tree.
+    Where it is `full` every pod is refused: by what the namespace itself has, or in a tree by what
+    another namespace below the root has.
     """
 
     name: str
@@ -31,6 +36,7 @@ class Scene:
     quota: str = ""
     depth: int = 0
     width: int = 1
+    full: bool = False
 
     @property
     def namespaces(self) -> list[str]:
@@ -42,26 +48,49 @@ class Scene:
         """The ancestors of those, the root first."""
         return [f"bench-{self.name}-level-{level}" for level in range(1, self.depth)]
 
+    @property
+    def filled(self) -> list[str]:
+        """The namespaces whose pods fill the limit."""
+        if not self.full:
+            return []
+        return [f"bench-{self.name}-taken"] if self.depth else self.namespaces
+
+    @property
+    def room(self) -> dict[str, str]:
+        """The limit that is full, or nothing near it."""
+        return {**ROOM, "pods": str(FULL)} if self.full else ROOM
+
 
 def without(width: int) -> Scene:
     """Return namespaces without any quota."""
     return Scene(name=f"none-{width}", label="no quota", width=width)
 
 
-def native(width: int) -> Scene:
+def native(width: int, *, full: bool = False) -> Scene:
     """Return namespaces with a native ResourceQuota of their own each."""
-    return Scene(name=f"native-{width}", label="native ResourceQuota", quota=NATIVE, width=width)
+    return Scene(
+        name=_named(f"native-{width}", full=full),
+        label="native ResourceQuota",
+        quota=NATIVE,
+        width=width,
+        full=full,
+    )
 
 
-def tree(depth: int, width: int) -> Scene:
+def tree(depth: int, width: int, *, full: bool = False) -> Scene:
     """Return namespaces (siblings where there are several) on level `depth` of a tree."""
     return Scene(
-        name=f"depth{depth}-{width}",
+        name=_named(f"depth{depth}-{width}", full=full),
         label=f"quotatree, depth {depth}",
         quota=names.MANAGED_QUOTA,
         depth=depth,
         width=width,
+        full=full,
     )
+
+
+def _named(name: str, *, full: bool) -> str:
+    return f"{name}-full" if full else name
 
 
 async def put_up(client: Client, scene: Scene) -> None:
@@ -72,31 +101,40 @@ async def put_up(client: Client, scene: Scene) -> None:
     """
     above: str | None = None
     for name in scene.chain:
-        await _namespace(client, name, above, limited=True)
+        await _namespace(client, name, above, hard=ROOM if above else scene.room)
         above = name
     for name in scene.namespaces:
-        await _namespace(client, name, above, limited=scene.depth > 0)
+        await _namespace(client, name, above, hard=ROOM if scene.depth else None)
         if scene.quota == NATIVE:
-            body = {"metadata": {"name": NATIVE}, "spec": {"hard": ROOM}}
+            body = {"metadata": {"name": NATIVE}, "spec": {"hard": scene.room}}
             await client.create(
                 paths.RESOURCE_QUOTAS, _whole("ResourceQuota", body), namespace=name
             )
-    for name in scene.namespaces:
+    for name in scene.filled:
+        if name not in scene.namespaces:
+            await _namespace(client, name, scene.chain[0], hard=ROOM)
+    for name in {*scene.namespaces, *scene.filled}:
         await _until_admitted(client, name)
     await until_settled(client, scene)
+    for name in scene.filled:
+        for number in range(FULL):
+            path = paths.PODS.path(name)
+            await client.request("POST", path, body=pod(f"taken-{number}"))
 
 
-async def _namespace(client: Client, name: str, parent: str | None, *, limited: bool) -> None:
+async def _namespace(
+    client: Client, name: str, parent: str | None, *, hard: dict[str, str] | None
+) -> None:
     labels = {} if parent is None else {names.LABEL_PARENT: parent}
     await client.create(
         paths.NAMESPACES, _whole("Namespace", {"metadata": {"name": name, "labels": labels}})
     )
-    if limited:
+    if hard is not None:
         body = {
             "apiVersion": names.API_VERSION,
             "kind": "TreeQuota",
             "metadata": {"name": "quota"},
-            "spec": {"hard": ROOM},
+            "spec": {"hard": hard},
         }
         await client.create(paths.TREE_QUOTAS, body, namespace=name)
 

@@ -1,8 +1,8 @@
 """Write the reference that the code already knows: `uv run python -m tools.reference`.
 
 The commands come from Click, the fields of a TreeQuota from its CustomResourceDefinition, the
-settings from the docstrings under their fields. `--check` writes nothing and fails when a page is
-out of date.
+settings from the docstrings under their fields, the metrics from what makes them. `--check` writes
+nothing and fails when a page is out of date.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any, Final
 
 import click
 
+from quotatree import metrics
 from quotatree.cli.main import cli
-from quotatree.manifests import crd
+from quotatree.manifests import crd, objects
 from quotatree.manifests.settings import InstallSettings
 
 ROOT: Final = Path(__file__).parents[1]
@@ -305,12 +306,54 @@ def _oneline(text: str) -> str:
     return " ".join(text.split())
 
 
+# -- metrics ----------------------------------------------------------------------------------
+
+_METRICS_INTRO: Final = f"""\
+Each replica serves `{objects.METRICS_PATH}` on the port of the webhook ({objects.WEBHOOK_PORT}),
+over TLS with the webhook's own certificate, in Prometheus' text format. Nobody is asked who he is:
+no series names a namespace, but for the roots of trees. How to have them collected:
+[metrics](../how-to/metrics.md).
+
+Counters begin at 0 with the process. Those of decisions grow in the replica that leads; the others
+show 0 in `quotatree_leader` and in all gauges of the ledger. The usual `process_…` and
+`python_gc_…` series are those of the decider."""
+
+_METRICS_FRONT: Final = """\
+The process in front: it answers while its decider hangs. Its own memory and processor time are in
+`quotatree_acceptor_process_…`."""
+
+
+def metric_pages() -> str:
+    """Return the page of all metrics."""
+    decider, acceptor = metrics.Metrics(), metrics.AcceptorMetrics()
+    parts = [
+        "# Metrics",
+        _GENERATED,
+        _METRICS_INTRO,
+        "## Of the decider",
+        _metric_table(decider.described),
+        "## Of the acceptor",
+        _METRICS_FRONT,
+        _metric_table(acceptor.described),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _metric_table(described: list[metrics.Described]) -> str:
+    rows = []
+    for metric in described:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append(f"| `{metric.name}` | {metric.kind} | {labels} | {_safe(metric.words)} |")
+    return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
+
+
 # -- all of it --------------------------------------------------------------------------------
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli.md": commands,
     "treequota.md": tree_quota,
     "settings.md": settings,
+    "metrics.md": metric_pages,
 }
 """File in docs/reference → what writes it."""
 

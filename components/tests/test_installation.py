@@ -60,6 +60,7 @@ def test_each_phase_waits_for_the_one_before():
     assert ran[HOOK].needs == {
         "q-Deployment-quotatree",
         "q-Service-quotatree-webhook",
+        "q-Service-quotatree-metrics",
         "q-PodDisruptionBudget-quotatree",
     }
     policies = ran["q-ValidatingAdmissionPolicy-quotatree-attach"]

@@ -21,6 +21,7 @@ from quotatree.codec import managed
 from quotatree.controller import installation
 from quotatree.controller.loop import Controller
 from quotatree.errors import ClusterError
+from quotatree.metrics import Metrics
 from quotatree.settings import Settings
 from quotatree.webhook import tls
 from quotatree.webhook.answers import Answers
@@ -55,6 +56,7 @@ class _Replica:
     answers: Answers
     heartbeat: Heartbeat
     front: Front
+    metrics: Metrics
 
 
 async def run(client: Client, settings: Settings) -> None:
@@ -72,7 +74,9 @@ async def run(client: Client, settings: Settings) -> None:
         client, namespace=settings.namespace, hosts=installation.hosts(settings)
     )
     await certificates.refresh()
-    answers = Answers()
+    metrics = Metrics()
+    metrics.time_collections()
+    answers = Answers(metrics)
     replica = _Replica(
         client=client,
         settings=settings,
@@ -93,6 +97,7 @@ async def run(client: Client, settings: Settings) -> None:
             slow=settings.timing.slow,
         ),
         front=await Front.start(answers, settings.webhook, settings.log),
+        metrics=metrics,
     )
     answers.follows = lambda: replica.elector.leader is not None
     _show_certificates(replica)
@@ -129,6 +134,7 @@ async def _term(replica: _Replica) -> None:
         settings=replica.settings.loop,
         heartbeat=replica.heartbeat,
         wall=time.time,
+        metrics=replica.metrics,
     )
     replica.answers.desk = Desk(
         live=live,
@@ -136,6 +142,7 @@ async def _term(replica: _Replica) -> None:
         lookout=functools.partial(lookout.admission_sees, replica.client),
         listener=controller.recorder,
         replan=controller.queue.add,
+        metrics=replica.metrics,
     )
     try:
         await _lead(replica, live, controller)

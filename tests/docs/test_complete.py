@@ -12,6 +12,7 @@ from tests.chaos.catalog import FAULTS
 from tests.docs import pages
 from tools import reference
 
+from quotatree import metrics
 from quotatree.cli import explain_report, plan_report
 from quotatree.cli.doctor import rules
 from quotatree.cli.main import COMMANDS, cli
@@ -143,6 +144,15 @@ def test_architecture_names_only_files_that_exist():
     found = re.findall(r"`((?:\w+/)+\w+\.(?:py|md))`", text)
     roots = (SOURCE, pages.ROOT)
     assert [f for f in found if not any((root / f).exists() for root in roots)] == []
+
+
+def test_every_metric_is_described_and_the_watched_ones_exist():
+    described = [*metrics.Metrics().described, *metrics.AcceptorMetrics().described]
+    page_ = page("reference/metrics.md")
+    assert [m.name for m in described if f"| `{m.name}` | {m.kind} |" not in page_] == []
+    known = {m.name for m in described}
+    for name in re.findall(r"\bquotatree_[a-z_]+", page("how-to/metrics.md")):
+        assert name.removesuffix("_bucket") in known | {"quotatree_"}, name
 
 
 def test_generated_pages_are_up_to_date():

@@ -167,11 +167,15 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     words.world(text, into=live.world)
     live.loaded = loaded
     apply, heard = FakeApply(live), Heard()
-    desk = Desk(
-        live=live, apply=apply, lookout=apply.lookout, listener=heard, replan=heard.replanned.extend
-    )
     answers = Answers()
-    answers.desk = desk
+    answers.desk = Desk(
+        live=live,
+        apply=apply,
+        lookout=apply.lookout,
+        listener=heard,
+        replan=heard.replanned.extend,
+        metrics=answers.metrics,
+    )
     async with aiohttp.ClientSession() as session, replica(session, answers) as ours:
         ours.lead()
         app = server.application(ours.acceptor)

@@ -99,7 +99,7 @@ def _controller(state: SandboxState, name: str, port: int) -> list[str]:
         *("--webhook-host", "127.0.0.1"),
         *("--webhook-port", str(port)),
         *("--address", "127.0.0.1"),
-        *("--api-server", f"https://127.0.0.1:{state.ports.api_server}"),
+        *(it for server in state.servers for it in ("--api-server", server)),
     ]
 
 

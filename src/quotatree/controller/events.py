@@ -58,6 +58,11 @@ class Recorder:
         """Note that a recount said less than there is, and was put right."""
         self._counter_was_wrong(quota, f"a recount said {said}, and there is {used}")
 
+    def lowered(self, quota: ManagedQuota, used: Resources) -> None:
+        """Note that it counted more than there is, and was put right."""
+        said = quota.used.mask(used)
+        self._counter_was_wrong(quota, f"it counted {said}, and there is {used}")
+
     def lapsed(self, quota: ManagedQuota) -> None:
         """Note that something was charged for which no object ever came."""
         self._counter_was_wrong(quota, "it counted objects that were never created")

@@ -14,12 +14,14 @@ from quotatree.cluster import apply, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.heartbeat import Heartbeat
 from quotatree.cluster.live import Live
-from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Reflector
+from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Progress, Reflector
 from quotatree.codec import managed, namespaces, quotas
+from quotatree.controller import counts
 from quotatree.controller.due import Due
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
+from quotatree.controller.lag import Lag
 from quotatree.controller.objects import Objects
 from quotatree.controller.observer import Observer
 from quotatree.controller.queue import Queue
@@ -30,8 +32,10 @@ from quotatree.engine.account import Way
 from quotatree.engine.status import settle_doubts, status_of
 from quotatree.errors import ClusterError
 from quotatree.manifests import crd
+from quotatree.metrics import Metrics
 from quotatree.model import effect
 from quotatree.model.names import Namespace
+from quotatree.model.observed import ManagedQuota
 from quotatree.model.quota import Quota, QuotaStatus
 from quotatree.settings import LoopSettings
 
@@ -58,11 +62,14 @@ class Controller:
         settings: LoopSettings,
         heartbeat: Heartbeat,
         wall: Callable[[], float],
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._live = live
         self._settings = settings
         self._wall = wall
+        self._metrics = metrics or Metrics()
+        self._lag = Lag(self._metrics, live.clock)
         self.intake = Intake(live)
         self.queue = Queue(live.clock)
         self.recorder = Recorder(live.world, repeat_after=settings.event_every)
@@ -73,11 +80,12 @@ class Controller:
             heartbeat=heartbeat,
             wall=wall,
             replan=self.queue.add,
+            metrics=self._metrics,
         )
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
         self._due = Due(live.world.ledger.forest)
         self._toucher = Toucher(live, self._lose_quietly)
-        self._observer = Observer(client, live, settings=settings, wall=wall)
+        self._observer = Observer(client, live, settings=settings, wall=wall, metrics=self._metrics)
         self._slicer = Slicer(client, live, self.apply)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
@@ -107,6 +115,10 @@ class Controller:
     async def _follow(self, kind: paths.Kind, handler: Callable[[Change], Dirty]) -> None:
         async for change in Reflector(self._client, kind).changes():
             dirty = handler(change)
+            if isinstance(change, Listed | Changed | Deleted | Progress):
+                self._lag.saw(kind, change.resource_version)
+            if isinstance(change, Listed):
+                self._metrics.lists.labels(kind.plural).inc()
             if kind is paths.TREE_QUOTAS:
                 self._objects.follow()
             if isinstance(change, Listed) and kind in self._unlisted:
@@ -190,7 +202,22 @@ class Controller:
         conditions: tuple[Mapping[str, Any], ...] = ()
         if isinstance(what, effect.WriteStatus):
             conditions = tuple(self.intake.conditions.get((what.namespace, what.quota), ()))
-        written = await apply.carry_out(self._client, what, now=self._now(), conditions=conditions)
+        before = self._managed(what)
+        try:
+            written = await apply.carry_out(
+                self._client, what, now=self._now(), conditions=conditions
+            )
+        except ClusterError as error:
+            counts.failed(self._metrics, what, error)
+            raise
+        counts.done(self._metrics, what, before)
+        if isinstance(what, effect.PatchManagedStatus) and what.used and before is not None:
+            self.recorder.lowered(before, what.used)
+        self._lag.wrote(what, written)
+        self._take_in(what, written)
+        return written
+
+    def _take_in(self, what: effect.Effect, written: dict[str, Any]) -> None:
         world = self._live.world
         match what:
             case effect.AskRecount():
@@ -216,7 +243,12 @@ class Controller:
                     world.lose_managed(gone)
             case _:
                 pass
-        return written
+
+    def _managed(self, what: effect.Effect) -> ManagedQuota | None:
+        """Return the managed ResourceQuota whose figures an effect changes, as it is known."""
+        if not isinstance(what, effect.PatchManagedStatus | effect.WriteSlice):
+            return None
+        return self._live.world.managed.get(what.namespace, {}).get(what.quota)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), tz=UTC)
@@ -297,6 +329,7 @@ class Controller:
         if not self._live.loaded:
             return
         self._objects.report()
+        self._lag.tell()
         await self._keep_gate()
         settle_doubts(self._live.world)
         for name in self._due.take(self._settings.status_most):

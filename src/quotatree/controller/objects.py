@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,8 @@ from quotatree.codec import fields, sightings
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.engine.account import AccountKey
+from quotatree.engine.truth import Drift
+from quotatree.metrics import Metrics
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.sighting import Sighting
 from quotatree.units import resource_names
@@ -52,15 +55,17 @@ class Objects:
         heartbeat: Heartbeat,
         wall: Callable[[], float],
         replan: Callable[[list[Namespace]], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._live = live
         self._recorder = recorder
         self._wall = wall
         self._replan = replan
+        self.metrics = metrics or Metrics()
         self._group: asyncio.TaskGroup | None = None
         self._followed: set[str] = set()
-        self._said: tuple[int, ...] = ()
+        self._said = Drift()
         self._look_again: dict[AccountKey, float] = {}
         self._heartbeat = heartbeat
         self._beat_again: dict[str, float] = {}
@@ -84,12 +89,15 @@ class Objects:
         each = functools.partial(self._seen, resource)
         async for change in Reflector(self._client, kind, each=each).changes():
             self.take(resource, change)
+            if isinstance(change, Listed):
+                gc.freeze()  # what was listed stays: full collections would stop the webhook for it
 
     def take(self, resource: str, change: Change) -> None:
         """Take in a change of a kind."""
         truth = self._live.world.ledger.truth
         match change:
             case Listed(items=items, resource_version=version):
+                self.metrics.lists.labels(resource).inc()
                 truth.relist(resource, items, version)
             case Changed(object=obj):
                 truth.see(resource, self._seen(resource, obj))
@@ -162,13 +170,12 @@ class Objects:
         self._replan(truth.surplus.take_wanted())
 
     def report(self) -> None:
-        """Say in the log how often counters were wrong, when it has become more often."""
-        drift = self._live.world.ledger.truth.drift
-        found = (drift.low, drift.high, drift.late)
-        if found != self._said and any(found):
-            extra = {"too_low": drift.low, "too_high": drift.high, "appeared_late": drift.late}
-            LOG.info("quotatree_drift_total", extra=extra)
-        self._said = found
+        """Count how often counters were wrong since this was last called."""
+        drift, said = self._live.world.ledger.truth.drift, self._said
+        self.metrics.drift.labels("low").inc(drift.low - said.low)
+        self.metrics.phantoms_released.inc(drift.high - said.high)
+        self.metrics.phantoms_appeared.inc(drift.late - said.late)
+        self._said = replace(drift)
 
 
 def _identity(obj: dict[str, Any]) -> tuple[Uid, int]:

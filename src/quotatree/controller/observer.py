@@ -17,9 +17,10 @@ from quotatree.cluster.live import Live
 from quotatree.cluster.recount import Pace
 from quotatree.controller.due import Due
 from quotatree.controller.events import Recorder
-from quotatree.engine import observing
+from quotatree.engine import observing, tally
 from quotatree.engine.observing import Counted, Steps, Wanted
 from quotatree.errors import ClusterError
+from quotatree.metrics import Metrics
 from quotatree.settings import LoopSettings
 
 LOG: Final = logging.getLogger(__name__)
@@ -42,12 +43,14 @@ class Observer:
         *,
         settings: LoopSettings,
         wall: Callable[[], float],
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._live = live
         self._every = settings.observe_every
         self._pace = Pace(page=settings.observe_page, pause=settings.observe_pause)
         self._wall = wall
+        self._metrics = metrics or Metrics()
         self._again = 0.0
         self._failed = False
         self._ordered = 0
@@ -96,6 +99,9 @@ class Observer:
         world.sights = await _in_steps(observing.look(world, counted, self._last))
         self._last = counted
         recorder.would_refuse(world.sights.values())
+        for name in observing.refusals(world.sights.values()):
+            tree = self._metrics.tree(tally.root(world, name))
+            self._metrics.would_refuse.labels(tree).inc()
         for namespace, _ in world.sights:
             due.again(namespace)
 

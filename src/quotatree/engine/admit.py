@@ -35,7 +35,7 @@ from quotatree.engine.reservation import State, Tightening
 from quotatree.engine.room import available
 from quotatree.engine.unmeasured import Unknown
 from quotatree.model.review import UsageReview
-from quotatree.model.verdict import Admit, Deny, Limit, Tighten, TryLater, Verdict, Wait
+from quotatree.model.verdict import Admit, Cause, Deny, Limit, Tighten, TryLater, Verdict, Wait
 from quotatree.units import resource_names
 from quotatree.units.resources import Resources
 
@@ -59,12 +59,13 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if account is None or ledger.uid_of(review.old.namespace) is None or not fenced:
         until = arrived + ledger.timing.fence
         if now < until:
-            return Wait(until=until, limits=())
-        return TryLater(reason="the present leader does not know and fence this tree yet")
+            return Wait(until=until, limits=(), cause=Cause.FENCE)
+        reason = "the present leader does not know and fence this tree yet"
+        return TryLater(reason=reason, cause=Cause.FENCE)
     used = ledger.truth.reached(account, review)
     limits = ledger.obstacles(key, used, before=review.old.used.nanos())
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):
-        return TryLater(reason=str(unknown))
+        return TryLater(reason=str(unknown), cause=Cause.UNMEASURED)
     if not limits:
         if not review.dry_run:
             grant, base = ledger.truth.grant(review, now), review.old.resource_version
@@ -117,8 +118,8 @@ def _take_back(
     ledger.lessor.press(limits, key, but=key, now=now)
     until = arrived + ledger.lessor.settings.wait
     if now < until:
-        return Wait(until=until, limits=tuple(limits))
-    return TryLater(reason=explain.TAKING_BACK)
+        return Wait(until=until, limits=tuple(limits), cause=Cause.SLICES)
+    return TryLater(reason=explain.TAKING_BACK, cause=Cause.SLICES)
 
 
 def _lowers(
@@ -140,7 +141,9 @@ def _lowers(
         for target in targets:
             ledger.truth.surplus.stir((target.name, key[1]), now=now)
     until = arrived + ledger.timing.wait
-    return Wait(until=until, limits=tuple(limits)) if found and now < until else None
+    if not found or now >= until:
+        return None
+    return Wait(until=until, limits=tuple(limits), cause=Cause.OVERCOUNT)
 
 
 def _later(
@@ -162,11 +165,12 @@ def _later(
     longest = max(patience, ledger.lessor.settings.wait + ledger.timing.wait)
     until = min(since + patience, arrived + longest)
     if now < until:
-        return Wait(until=until, limits=tuple(limits))
+        return Wait(until=until, limits=tuple(limits), cause=Cause.IN_FLIGHT)
     if alone or account.spared >= review.old.resource_version:
         return None
     account.spared = review.old.resource_version
-    return TryLater(reason="others that ask for the same room are not decided yet")
+    reason = "others that ask for the same room are not decided yet"
+    return TryLater(reason=reason, cause=Cause.IN_FLIGHT)
 
 
 def _may_fit(ledger: Ledger, key: AccountKey, limits: list[Limit], *, alone: bool) -> bool:

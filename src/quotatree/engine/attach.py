@@ -17,7 +17,7 @@ from quotatree.engine.ledger import Ledger
 from quotatree.model.names import LABEL_PARENT, Namespace
 from quotatree.model.review import NamespaceReview
 from quotatree.model.scope import ScopeSet
-from quotatree.model.verdict import Admit, Limit, Refuse, TryLater, Verdict, Wait
+from quotatree.model.verdict import Admit, Cause, Limit, Refuse, TryLater, Verdict, Wait
 
 CREATED: Final = 0
 """The base of a creation: below every resourceVersion."""
@@ -44,7 +44,8 @@ def decide(ledger: Ledger, review: NamespaceReview, *, now: float, arrived: floa
         )
     until = arrived + ledger.timing.hold
     if review.old is None and node.children and ledger.uid_of(child) and now < until:
-        return Wait(until=until, limits=())  # the one before it is gone, which is yet to be seen
+        # The one before it is gone, which is yet to be seen.
+        return Wait(until=until, limits=(), cause=Cause.UNSEEN)
     return _decide_move(ledger, review, node, target=target, now=now, arrived=arrived)
 
 
@@ -59,7 +60,7 @@ def _no_such_parent(
     """Wait for a parent that was created a moment ago: the watch may be behind the request."""
     until = arrived + ledger.timing.hold
     if now < until:
-        return Wait(until=until, limits=())
+        return Wait(until=until, limits=(), cause=Cause.UNSEEN)
     return Refuse(
         message=f"namespace {child} names the parent {parent}, which does not exist: "
         f"create namespace {parent} first, or correct label {LABEL_PARENT}"
@@ -76,17 +77,19 @@ def _decide_move(
     arrived: float,
 ) -> Verdict:
     if review.old is not None and ledger.uid_of(review.new.name) is None:
-        return TryLater(reason=f"namespace {review.new.name} is not known to the leader yet")
+        reason = f"namespace {review.new.name} is not known to the leader yet"
+        return TryLater(reason=reason, cause=Cause.UNSEEN)
     # One that is created holds nothing itself, but children may have been waiting for it.
     limits = obstacles(ledger, node, target)
     if limits:
         if _take_back(ledger, node, target, now=now):
             until = arrived + ledger.lessor.settings.wait
-            later = TryLater(reason=explain.TAKING_BACK)
-            return Wait(until=until, limits=tuple(limits)) if now < until else later
+            wait = Wait(until=until, limits=tuple(limits), cause=Cause.SLICES)
+            later = TryLater(reason=explain.TAKING_BACK, cause=Cause.SLICES)
+            return wait if now < until else later
         until = arrived + ledger.timing.wait
         if ledger.unsettled and now < until:
-            return Wait(until=until, limits=tuple(limits))
+            return Wait(until=until, limits=tuple(limits), cause=Cause.IN_FLIGHT)
         return Refuse(message=explain.move(review.new.name, target.name, limits))
     if review.dry_run or (review.old is None and not node.children):
         return Admit(reserved=False)

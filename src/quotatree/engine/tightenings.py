@@ -28,6 +28,9 @@ class Tightenings:
         self._in_force: set[AccountKey] = set()
         self._pressed: set[AccountKey] = set()
 
+    def __len__(self) -> int:
+        return len(self._in_force)
+
     def begin(self, key: AccountKey) -> None:
         """Note that an account was tightened."""
         self._in_force.add(key)

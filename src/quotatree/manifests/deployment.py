@@ -19,6 +19,13 @@ FLOW: Final = "quotatree"
 _FLOW_PRECEDENCE: Final = 850
 # Nobody else's id in an image; any number above 10000 will do.
 _USER_ID: Final = 65532
+# Read by many a Prometheus without an operator. The certificate is the webhook's own.
+_SCRAPE: Final = {
+    "prometheus.io/scrape": "true",
+    "prometheus.io/scheme": "https",
+    "prometheus.io/port": str(objects.WEBHOOK_PORT),
+    "prometheus.io/path": objects.METRICS_PATH,
+}
 
 
 def namespace(settings: InstallSettings) -> objects.Manifest:
@@ -86,10 +93,15 @@ def _flow_subjects(settings: InstallSettings) -> list[dict[str, Any]]:
 
 
 def workload(settings: InstallSettings) -> list[objects.Manifest]:
-    """Return Service, Deployment and PodDisruptionBudget; none for a controller outside."""
+    """Return Services, Deployment and PodDisruptionBudget; none for a controller outside."""
     if settings.webhook_url is not None:
         return []
-    return [_service(settings), _deployment(settings), _disruption_budget(settings)]
+    return [
+        _service(settings),
+        _metrics(settings),
+        _deployment(settings),
+        _disruption_budget(settings),
+    ]
 
 
 def _service(settings: InstallSettings) -> objects.Manifest:
@@ -100,6 +112,23 @@ def _service(settings: InstallSettings) -> objects.Manifest:
         "spec": {
             "selector": objects.selector(),
             "ports": [{"name": "webhook", "port": 443, "targetPort": "webhook"}],
+        },
+    }
+
+
+def _metrics(settings: InstallSettings) -> objects.Manifest:
+    """Return the Service by which a ServiceMonitor finds each replica, one not ready included."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": objects.local_metadata(settings, objects.METRICS_SERVICE, component="metrics"),
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": objects.selector(),
+            "ports": [
+                {"name": "metrics", "port": objects.WEBHOOK_PORT, "targetPort": "webhook"},
+            ],
         },
     }
 
@@ -129,7 +158,10 @@ def _deployment(settings: InstallSettings) -> objects.Manifest:
             },
             "selector": {"matchLabels": objects.selector()},
             "template": {
-                "metadata": {"labels": objects.labels(settings, "controller")},
+                "metadata": {
+                    "labels": objects.labels(settings, "controller"),
+                    "annotations": dict(_SCRAPE),
+                },
                 "spec": _pod(settings),
             },
         },

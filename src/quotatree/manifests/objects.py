@@ -13,6 +13,8 @@ NAME: Final = "quotatree"
 WEBHOOK_SERVICE: Final = "quotatree-webhook"
 WEBHOOK_SECRET: Final = "quotatree-webhook-tls"  # noqa: S105 - the name of a Secret, not one
 WEBHOOK_PORT: Final = 9443
+METRICS_SERVICE: Final = "quotatree-metrics"
+METRICS_PATH: Final = "/metrics"
 LEASE: Final = "quotatree"
 HEARTBEAT: Final = "quotatree-heartbeat"
 """A Lease that nobody holds: these are made to be written often."""

@@ -6,9 +6,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from quotatree.model.names import Namespace, ResourceName
 from quotatree.units.resources import EMPTY, Resources
+
+
+class Cause(Enum):
+    """Why an answer is put off, in one word: metrics are kept by it."""
+
+    UNREAD = "unread"
+    """The leader is still reading the cluster."""
+    FENCE = "fence"
+    """A grant of an earlier leader may still be committed in the tree."""
+    UNMEASURED = "unmeasured"
+    """What is there is not counted yet in a name that is limited for the first time."""
+    IN_FLIGHT = "in-flight"
+    """Others have asked for the same room, and are not decided yet."""
+    OVERCOUNT = "overcount"
+    """Counters below the limit are too high and are being put right."""
+    SLICES = "slices"
+    """Idle slices are being taken back."""
+    UNSEEN = "unseen"
+    """An object that was made a moment ago has not been seen yet."""
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +66,7 @@ class Wait:
 
     until: float
     limits: tuple[Limit, ...]
+    cause: Cause = Cause.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +105,7 @@ class TryLater:
     """Not ours to decide yet (not loaded, not fenced, not the leader): HTTP 429, client retries."""
 
     reason: str
+    cause: Cause = Cause.OTHER
 
 
 Verdict = Admit | Wait | Tighten | Deny | Refuse | TryLater

@@ -17,6 +17,7 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ import orjson
 
 from quotatree import telemetry
 from quotatree.cluster import eventloop
+from quotatree.metrics import AcceptorMetrics
 from quotatree.webhook import chain, routes, server, unanswered
 from quotatree.webhook.frames import Answer
 from quotatree.webhook.pulse import UnansweredError
@@ -59,6 +61,7 @@ class Acceptor:
         self._host = ""
         self._here = False
         self._leader: Other | None = None
+        self._metrics = AcceptorMetrics()
 
     def heard(self, content: bytes) -> None:
         """Take in what the decider tells: certificates, or who leads."""
@@ -83,14 +86,26 @@ class Acceptor:
         It may where we lead. Elsewhere each review would take the longer way for as long as the
         API server keeps its connection, so it is made to look for another replica.
         """
-        leader = self._leader
+        leader, began = self._leader, time.perf_counter()
+        way = "own" if leader is None else "leader"
         try:
             if leader is None:
                 return await self.own.ask(path, body), self._here
             return await leader.ask(path, body, trust=self._trust, host=self._host), False
         except UnansweredError as error:
+            self._metrics.unanswered.labels(way).inc()
             LOG.info("a review was not decided", extra={"path": path, "why": str(error)})
             return unanswered.answer(path, body, str(error)), False
+        finally:
+            self._metrics.review.labels(way).observe(time.perf_counter() - began)
+
+    async def metrics(self) -> bytes:
+        """Return the metrics of both processes, those of the decider if it answers."""
+        try:
+            answer = await self.own.ask(routes.METRICS)
+        except UnansweredError:
+            return self._metrics.text(None)
+        return self._metrics.text(answer.body)
 
 
 async def run(link: socket.socket, place: Place) -> None:

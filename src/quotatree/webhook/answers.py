@@ -11,7 +11,10 @@ from typing import Any, Final, Protocol
 import orjson
 
 from quotatree.codec import review
+from quotatree.engine import tally
+from quotatree.engine.tally import Tally
 from quotatree.errors import InputError
+from quotatree.metrics import Metrics
 from quotatree.webhook import frames, routes, unanswered
 from quotatree.webhook.desk import Desk
 from quotatree.webhook.frames import Answer, Frame, Kind
@@ -28,16 +31,16 @@ class Answers:
     nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
         self.desk: Desk | None = None
+        self.metrics = metrics or Metrics()
         self.follows: Callable[[], bool] = lambda: False
 
     async def answer(self, path: str, body: bytes = b"") -> Answer:
         """Answer one request; what cannot be read is 400, a fault of ours 500 and a log line."""
-        if path == routes.ALIVE:
-            return frames.said("ok")
-        if path == routes.READY:
-            return self._ready()
+        plain = self._plain(path)
+        if plain is not None:
+            return plain
         lenient = path == routes.LENIENT_USAGE
         if self.desk is None or (lenient and not self.desk.live.loaded):
             return unanswered.answer(path, body, "this replica begins or ends a term")
@@ -48,13 +51,35 @@ class Answers:
             routes.NAMESPACE: self.desk.namespace,
             routes.TREE_QUOTA: self.desk.quota,
         }
+        entry = routes.ENTRIES.get(path, path)
         try:
-            return Answer(body=await handlers[path](review.request_of(body)))
+            with self.metrics.decision.labels(entry).time():
+                return Answer(body=await handlers[path](review.request_of(body)))
         except InputError as error:
+            self.metrics.answered(entry, "unreadable")
             return frames.said(f"cannot read this AdmissionReview: {error}", status=400)
         except Exception:
+            self.metrics.answered(entry, "failed")
             LOG.exception("a review could not be answered", extra={"path": path})
             return frames.said("quotatree failed to decide; see its log", status=500)
+
+    def _plain(self, path: str) -> Answer | None:
+        """Answer what is no review, None for what is one."""
+        match path:
+            case routes.ALIVE:
+                return frames.said("ok")
+            case routes.READY:
+                return self._ready()
+            case routes.METRICS:
+                return Answer(media=frames.TEXT, body=self._metrics())
+            case _:
+                return None
+
+    def _metrics(self) -> bytes:
+        live = None if self.desk is None else self.desk.live
+        leads = live is not None and live.world.ledger.epoch > 0
+        now = tally.of(live.world) if live is not None and leads else Tally()
+        return self.metrics.text(now, leads=leads, loaded=live is not None and live.loaded)
 
     def _ready(self) -> Answer:
         if (self.desk is not None and self.desk.live.loaded) or self.follows():
@@ -90,7 +115,6 @@ class Counter:
         while (frame := await frames.read(self._reader)) is not None:
             self.listening.set()  # it asks for itself as soon as it does
             asked = frames.question(frame.content)
-            self._send(Frame(Kind.TAKEN, frame.number, b""))
             # After a standstill the questions of before are still here, and nobody waits for them.
             if asked.until < time.monotonic():
                 self._send(Frame(Kind.ANSWER, frame.number, frames.said("late", status=503).pack()))
@@ -98,6 +122,13 @@ class Counter:
             task = asyncio.create_task(self._answer(frame.number, asked))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
+            # Runs after the task's first step: most reviews are answered by then, and an answer
+            # is a sign of life as well. Each frame costs both processes a turn of their loops.
+            asyncio.get_running_loop().call_soon(self._take, frame.number, task)
+
+    def _take(self, number: int, task: asyncio.Task[None]) -> None:
+        if not task.done():
+            self._send(Frame(Kind.TAKEN, number, b""))
 
     async def _answer(self, number: int, asked: frames.Question) -> None:
         found = await self._answers.answer(asked.path, asked.body)

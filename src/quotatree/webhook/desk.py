@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, assert_never
 
 from quotatree.cluster.live import Live
 from quotatree.codec import managed, review
-from quotatree.engine import admit, attach, explain, recount, validate
+from quotatree.engine import admit, attach, explain, recount, tally, validate
 from quotatree.errors import ClusterError
+from quotatree.metrics import Metrics
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import UsageReview
 from quotatree.model.verdict import (
     Admit,
+    Cause,
     Deny,
     Limit,
     Refuse,
@@ -66,20 +68,23 @@ class Desk:
     lookout: Lookout
     listener: Listener
     replan: Replan
+    metrics: Metrics = field(default_factory=Metrics)
 
     async def usage(self, request: Mapping[str, Any]) -> bytes:
         """Answer a status write by native quota admission (entry 1)."""
         asked = review.usage(request)
         if not self.live.loaded:
-            return review.later(asked.uid, "quotatree is still reading the cluster")
+            return self._unread("usage", asked.uid)
         arrived = self.live.clock()
 
         def ask(now: float) -> Verdict:
             return admit.decide(self.live.world.ledger, asked, now=now, arrived=arrived)
 
-        verdict = await self._settle(ask)
+        verdict = await self._settle(ask, "usage")
         if not isinstance(verdict, Admit):
             self.live.world.ledger.tenants.refused(asked.old.namespace, self.live.clock())
+        if isinstance(verdict, Tighten | Deny):
+            self._refused(asked.old.namespace)
         if isinstance(verdict, Tighten):
             return await self._tighten(asked, verdict, until=arrived + REVIEW)
         if isinstance(verdict, Deny):
@@ -96,6 +101,7 @@ class Desk:
         if not self.live.loaded:
             return review.allow(asked.uid)
         found = recount.correct(self.live.world.ledger, asked)
+        self.metrics.answered("recount", "correct" if found.used or found.hard else "allow")
         if found.missed and not asked.dry_run:
             self.live.world.ledger.truth.drift.low += 1
             self.listener.corrected(asked.old, found.missed, asked.new.used.mask(found.missed))
@@ -105,17 +111,18 @@ class Desk:
         """Answer the parent that a Namespace names."""
         asked = review.namespace(request)
         if not self.live.loaded:
-            return review.later(asked.uid, "quotatree is still reading the cluster")
+            return self._unread("namespace", asked.uid)
         arrived = self.live.clock()
 
         def ask(now: float) -> Verdict:
             return attach.decide(self.live.world.ledger, asked, now=now, arrived=arrived)
 
-        return answer(asked.uid, asked.new.name, await self._settle(ask))
+        return answer(asked.uid, asked.new.name, await self._settle(ask, "namespace"))
 
     async def quota(self, request: Mapping[str, Any]) -> bytes:
         """Answer a TreeQuota: everything that is wrong with it at once, or warnings."""
         asked, problems = review.quota(request)
+        self.metrics.answered("treequota", "refuse" if problems else "allow")
         if problems:
             text = "; ".join(str(problem) for problem in problems)
             message = f"TreeQuota {asked.new.namespace}/{asked.new.name}: {text}"
@@ -124,13 +131,26 @@ class Desk:
             return review.allow(asked.uid)
         return review.allow(asked.uid, validate.warnings(self.live.world, asked.new))
 
-    async def _settle(self, ask: Callable[[float], Verdict]) -> Verdict:
+    def _unread(self, entry: str, uid: Uid) -> bytes:
+        self.metrics.answered(entry, "later", Cause.UNREAD.value)
+        return review.later(uid, "quotatree is still reading the cluster")
+
+    def _refused(self, namespace: Namespace) -> None:
+        root = tally.root(self.live.world, namespace)
+        self.metrics.refusals.labels(self.metrics.tree(root)).inc()
+
+    async def _settle(self, ask: Callable[[float], Verdict], entry: str) -> Verdict:
         verdict = ask(self.live.clock())
+        waited: set[Cause] = set()
         while isinstance(verdict, Wait):
+            if verdict.cause not in waited:
+                waited.add(verdict.cause)
+                self.metrics.waits.labels(entry, verdict.cause.value).inc()
             if wanted := self.live.world.ledger.truth.surplus.take_wanted():
                 self.replan(wanted)
             await self.live.change(until=verdict.until)
             verdict = ask(self.live.clock())
+        self.metrics.answered(entry, *named(verdict))
         return verdict
 
     async def _tighten(self, asked: UsageReview, verdict: Tighten, *, until: float) -> bytes:
@@ -173,6 +193,23 @@ class Desk:
             if seen >= version:
                 return
             await asyncio.sleep(LOOK_AGAIN)
+
+
+def named(verdict: Verdict) -> tuple[str, str]:
+    """Return a settled verdict as metrics name it, and its cause where it has one."""
+    match verdict:
+        case Admit(behind=behind):
+            return ("lost" if behind else "admit", "")
+        case Deny():
+            return ("deny", "")
+        case Refuse():
+            return ("refuse", "")
+        case Tighten():
+            return ("tighten", "")
+        case TryLater(cause=cause) | Wait(cause=cause):
+            return ("later", cause.value)
+        case _:
+            assert_never(verdict)
 
 
 def answer(uid: Uid, namespace: Namespace, verdict: Verdict) -> bytes:

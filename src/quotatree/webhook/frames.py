@@ -26,7 +26,7 @@ class Kind(IntEnum):
 
     ASK = 1
     TAKEN = 2
-    """The decider's loop has the question: it is alive, whatever the answer takes."""
+    """The decider's loop has the question, and the answer takes its time. It is alive."""
     ANSWER = 3
     TELL = 4
     """Something that the acceptor is to know, as JSON; no question belongs to it."""

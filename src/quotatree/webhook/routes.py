@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quotatree.manifests import webhook
+from quotatree.manifests import objects, webhook
 
 USAGE: Final = webhook.USAGE_PATH
 LENIENT_USAGE: Final = webhook.LENIENT_USAGE_PATH
@@ -15,8 +15,18 @@ REVIEWS: Final = (USAGE, LENIENT_USAGE, RECOUNT, NAMESPACE, TREE_QUOTA)
 REFUSABLE: Final = frozenset({USAGE, NAMESPACE, TREE_QUOTA})
 """Reviews that are refused where nobody decides."""
 
+ENTRIES: Final = {
+    USAGE: "usage",
+    LENIENT_USAGE: "usage",
+    RECOUNT: "recount",
+    NAMESPACE: "namespace",
+    TREE_QUOTA: "treequota",
+}
+"""What metrics call a path; any other by itself."""
+
 ALIVE: Final = "/livez"
 READY: Final = "/readyz"
+METRICS: Final = objects.METRICS_PATH
 
 RELAY: Final = "/relay"
 """Before the path of a review that another replica hands on; it is never handed on again."""

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from quotatree import metrics
 from quotatree.webhook import routes
 from quotatree.webhook.frames import Answer
 from quotatree.webhook.pulse import UnansweredError
@@ -41,6 +42,9 @@ class Acceptor(Protocol):
     async def review(self, path: str, body: bytes) -> tuple[Answer, bool]:
         """Return the answer to a review, and whether its connection may stay."""
 
+    async def metrics(self) -> bytes:
+        """Return the metrics of this replica, as far as there are any."""
+
 
 def application(acceptor: Acceptor) -> web.Application:
     """Return the server's paths."""
@@ -50,6 +54,7 @@ def application(acceptor: Acceptor) -> web.Application:
         app.router.add_post(routes.RELAY + path, _relayed(acceptor))
     for path in (routes.ALIVE, routes.READY):
         app.router.add_get(path, _health(acceptor))
+    app.router.add_get(routes.METRICS, _metrics(acceptor))
     return app
 
 
@@ -95,6 +100,14 @@ def _health(acceptor: Acceptor) -> Respond:
             return _response(await acceptor.own.ask(request.path))
         except UnansweredError as error:
             return web.Response(status=503, text=f"{error}\n")
+
+    return respond
+
+
+def _metrics(acceptor: Acceptor) -> Respond:
+    async def respond(_: web.Request) -> web.Response:
+        headers = {"Content-Type": metrics.CONTENT_TYPE}
+        return web.Response(body=await acceptor.metrics(), headers=headers)
 
     return respond
 

@@ -91,6 +91,8 @@ class Own:
                 async with asyncio.timeout(DEADLINE):
                     await waiting.taken.wait()
             await taken()
+            if waiting.answer.done():
+                return waiting.answer.result()
             async with asyncio.timeout(begun + PATIENCE - time.monotonic()):
                 return await waiting.answer
         except TimeoutError:

@@ -15,7 +15,9 @@ from quotatree.controller import observer
 from quotatree.controller.due import Due
 from quotatree.controller.events import Recorder
 from quotatree.controller.observer import Observer
+from quotatree.engine import tally
 from quotatree.errors import ClusterError
+from quotatree.metrics import Metrics
 from quotatree.model.names import Namespace, QuotaName, ResourceName
 from quotatree.model.quota import Mode
 from quotatree.model.scope import UNSCOPED
@@ -43,7 +45,10 @@ class Bench:
         words.world("org > a; org > b", into=self.world)
         self.recorder = Recorder(self.world, repeat_after=0.0)
         self.due = Due(self.world.ledger.forest)
-        self.observer = Observer(api, self.live, settings=PACE, wall=lambda: 0.0)
+        self.metrics = Metrics()
+        self.observer = Observer(
+            api, self.live, settings=PACE, wall=lambda: 0.0, metrics=self.metrics
+        )
         quota = words.quota("org", hard=hard or {"pods": "2"})
         self.world.see_quota(replace(quota, mode=Mode.OBSERVE))
 
@@ -99,6 +104,9 @@ async def test_growth_beyond_the_limit_is_told_to_both_sides(api: Client, script
         ("a", "ResourceQuota", "WouldExceedTreeQuota"): "enforced, growth would have been refused "
         "by org: pods",
     }
+    text = bench.metrics.text(tally.of(bench.world), leads=True, loaded=True).decode()
+    assert 'quotatree_would_refuse_total{tree="org"} 1.0' in text
+    assert "quotatree_observed_over 1.0" in text
 
 
 async def test_what_may_not_be_listed_is_named_and_the_rest_is_counted(

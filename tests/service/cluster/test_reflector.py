@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 from tests.service.cluster.scripted import Answer, Script, Sleeps
 
@@ -216,3 +217,33 @@ async def test_a_consumer_may_leave_in_the_middle(api: client.Client, script: Sc
     assert follower.seen == 6
     query = script.seen[1].query
     assert (query["labelSelector"], query["fieldSelector"]) == ("l=1", "f=2")
+
+
+async def test_others_get_their_turns_while_a_burst_is_given_out(
+    api: client.Client, script: Script, sleeps: Sleeps
+) -> None:
+    """Reviews are answered on the same loop."""
+    script.json(listing("", 5))
+    burst = (orjson.dumps(event("ADDED", "a", 6 + n)) for n in range(200))
+    script.watch(b"".join(line + b"\n" for line in burst))
+    got: list[reflector.Change] = []
+    jumps: list[int] = []
+
+    async def follow() -> None:
+        follower = reflector.Reflector(api, paths.RESOURCE_QUOTAS, sleep=sleeps)
+        async for change in follower.changes():
+            got.append(change)
+
+    async def others() -> None:
+        while True:
+            before = len(got)
+            await asyncio.sleep(0)
+            jumps.append(len(got) - before)
+
+    tasks = [asyncio.create_task(follow()), asyncio.create_task(others())]
+    await asyncio.wait_for(script.finished.wait(), 10)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert len(got) == 201
+    assert max(jumps) <= reflector.IN_A_ROW

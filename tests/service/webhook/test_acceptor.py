@@ -37,7 +37,8 @@ class Decider:
 
     async def answer(self, path: str, body: bytes = b"") -> Answer:
         self.asked.append(path)
-        await asyncio.sleep(self.takes)
+        if self.takes:
+            await asyncio.sleep(self.takes)
         if not body:
             return Answer(media=frames.TEXT, body=b"ok\n")
         return Answer(body=review.allow(review.uid_of(review.request_of(body))))
@@ -357,3 +358,34 @@ def test_answers_and_questions_survive_their_frames():
 
 def test_the_whole_answer_takes_less_than_the_api_server_waits():
     assert pulse.DEADLINE < ways.PATIENCE < 1.0
+
+
+async def test_the_metrics_of_an_acceptor_whose_decider_hangs_say_so(start):
+    hangs = await start(serves=False)
+    assert (await hangs.ask()).later
+    async with hangs.session.get(
+        f"{hangs.url}{routes.METRICS}", ssl=hangs.trust, server_hostname=HOST
+    ) as answer:
+        text = await answer.text()
+    assert "quotatree_decider_up 0.0" in text
+    assert 'quotatree_acceptor_unanswered_total{way="own"} 1.0' in text
+    assert "quotatree_leader" not in text
+
+
+async def test_an_answer_at_once_is_the_sign_of_life_itself(start):
+    """Each frame more costs both processes a turn of their loops."""
+    one, sent = await start(), []
+    one.replica.lead()
+    send = one.replica.counter._send
+    one.replica.counter._send = lambda frame: (sent.append(frame.kind), send(frame))
+    assert (await one.ask()).response["allowed"]
+    assert sent == [frames.Kind.ANSWER]
+
+
+async def test_a_long_decision_gives_a_sign_of_life_first(start):
+    one, sent = await start(takes=2 * pulse.DEADLINE), []
+    one.replica.lead()
+    send = one.replica.counter._send
+    one.replica.counter._send = lambda frame: (sent.append(frame.kind), send(frame))
+    assert (await one.ask()).response["allowed"]
+    assert sent == [frames.Kind.TAKEN, frames.Kind.ANSWER]

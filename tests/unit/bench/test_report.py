@@ -1,12 +1,13 @@
+import asyncio
 import json
 from typing import Any
 
-from bench import engine, report, scenes
+from bench import engine, report, scenes, webhook
 from bench.creation import Pair, Sample
 from rich.console import Console
 
 
-def sample(scene: scenes.Scene, *, seconds: float, latency: float) -> Sample:
+def sample(scene: scenes.Scene, *, seconds: float, latency: float, refused: int = 100) -> Sample:
     return Sample(
         scene=scene.name,
         label=scene.label,
@@ -18,6 +19,8 @@ def sample(scene: scenes.Scene, *, seconds: float, latency: float) -> Sample:
         calls=10,
         called=0.1,
         machine_load=0.0,
+        full=scene.full,
+        statuses={"403": refused, "429": 100 - refused} if scene.full else {"201": 100},
     )
 
 
@@ -43,19 +46,54 @@ def results(*, seconds: float, latency: float, microseconds: float) -> report.Re
 
 
 def test_a_figure_on_the_wrong_side_of_its_bar_is_below_it() -> None:
-    good = results(seconds=1.2, latency=0.14, microseconds=49)
+    good = results(seconds=1.15, latency=0.12, microseconds=49)
     assert [bar.reached for bar in good.bars] == [True] * 4
-    bad = results(seconds=1.3, latency=0.16, microseconds=51)
+    bad = results(seconds=1.2, latency=0.14, microseconds=51)
     assert [bar.reached for bar in bad.bars] == [False, False, False, True]
 
 
 def test_the_tables_say_without_colour_what_was_reached() -> None:
     console = Console(width=140, color_system=None)
     with console.capture() as shown:
-        console.print(report.screen(results(seconds=1.3, latency=0.14, microseconds=49)))
+        console.print(report.screen(results(seconds=1.3, latency=0.12, microseconds=49)))
     lines = shown.get().splitlines()
     assert any("pods/s at depth 4" in line and "below" in line for line in lines)
     assert any("p99 at depth 4" in line and line.rstrip().endswith("ok") for line in lines)
+
+
+def tight(*, seconds: float, latency: float) -> report.Results:
+    native = sample(scenes.native(1, full=True), seconds=1.0, latency=0.1)
+    other = sample(scenes.tree(4, 1, full=True), seconds=seconds, latency=latency, refused=90)
+    return report.Results(pairs=[Pair(native=native, other=other)])
+
+
+def test_refusals_have_bars_and_a_table_of_their_own() -> None:
+    good, bad = tight(seconds=1.9, latency=0.25), tight(seconds=2.1, latency=0.35)
+    assert [bar.reached for bar in good.bars] == [True, True]
+    assert [bar.reached for bar in bad.bars] == [False, False]
+    found = report.document(good, {})
+    assert found["creation"]["pairs"] == []
+    assert found["refusal"]["summary"]["depth4-1-full"]["refused"]["median"] == 0.9
+    console = Console(width=140, color_system=None)
+    with console.capture() as shown:
+        console.print(report.screen(good))
+    assert "Refusals at a full limit" in shown.get()
+    assert "Pod creation" not in shown.get()
+
+
+def test_the_webhook_alone_has_a_bar() -> None:
+    spent = {"p50_us": 600.0, "p99_us": 900.0, "decider_us": 300.0, "acceptor_us": 250.0}
+    (bar,) = report.Results(webhook=spent).bars
+    assert (bar.figure, bar.reached) == (550.0, True)
+    slow = report.Results(webhook=spent | {"decider_us": 900.0})
+    assert not slow.bars[0].reached
+
+
+def test_the_webhook_alone_is_asked_as_by_an_api_server_and_admits_everything() -> None:
+    with asyncio.Runner() as runner:
+        found = runner.run(webhook.measure(20))
+    assert found["reviews"] == 20
+    assert found["p50_us"] > 0
 
 
 def test_the_document_holds_every_sample() -> None:

@@ -58,6 +58,15 @@ def test_a_change_is_said(kind, holds, warning):
     assert said(before, after) == [(f"{kind}{holds}", warning)]
 
 
+def test_usage_that_was_written_down_is_said_on_its_resource_quota():
+    world = words.world("org: pods 9 > a: holds pods 5")
+    recorder = Recorder(world, repeat_after=30)
+    recorder.lowered(world.managed["a"]["quotatree"], Resources.parse({"pods": "3"}))
+    (event,) = recorder.take(0)
+    assert (event.namespace, event.kind, event.reason) == ("a", "ResourceQuota", "UsageCorrected")
+    assert event.message == "it counted pods=5, and there is pods=3"
+
+
 def test_the_same_is_not_said_again_for_a_while():
     recorder = Recorder(words.world("org: cpu 5"), repeat_after=30)
     counts = []

@@ -1,6 +1,7 @@
 """The watches of counted kinds into the account: changes in, old claims looked after."""
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.objects import Objects
 from quotatree.engine.claims import Claim
+from quotatree.engine.tally import Tally
 from quotatree.model.names import Namespace
 from quotatree.testing import words
 from quotatree.units.resources import Resources
@@ -160,3 +162,24 @@ async def test_a_claim_stays_while_the_watch_has_yet_to_tell_of_an_object():
         objects.pass_time(Errands(group, most=1), 100.0)
     assert account.claims
     assert recorder.take(100.0) == []
+
+
+async def test_drift_is_counted_once_however_often_it_is_looked_at():
+    live, _, objects = ground(Cluster())
+    counted = []
+    for low, high, late in ((2, 1, 0), (2, 1, 0), (3, 4, 1)):
+        drift = live.world.ledger.truth.drift
+        drift.low, drift.high, drift.late = low, high, late
+        objects.report()
+        text = objects.metrics.text(Tally(), leads=True, loaded=True).decode()
+        found = re.findall(r"^quotatree_(?:drift|phantoms_\w+)_total\S* (\d+)", text, re.MULTILINE)
+        counted.append([int(value) for value in found])
+    assert counted == [[2, 1, 0], [2, 1, 0], [3, 4, 1]]
+
+
+async def test_each_list_of_a_kind_is_counted():
+    _, _, objects = ground(Cluster())
+    for version in (20, 40):
+        objects.take("pods", Listed(items=(), resource_version=version))
+    text = objects.metrics.text(Tally(), leads=True, loaded=True).decode()
+    assert 'quotatree_watch_lists_total{resource="pods"} 2.0' in text

@@ -14,6 +14,7 @@ from quotatree import errors
 from quotatree.cli.controller import controller_command
 from quotatree.manifests import install, namespace_policies, quota_policies, rbac, webhook
 from quotatree.manifests.settings import InstallSettings
+from quotatree.webhook import routes
 
 INSIDE = golden.CASES["manifests.yaml"]
 OUTSIDE = golden.CASES["manifests-outside.yaml"]
@@ -232,6 +233,23 @@ def test_a_pod_can_write_its_key_where_openssl_reads_it_and_nowhere_else() -> No
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert container["volumeMounts"] == [{"name": volume["name"], "mountPath": "/tmp"}]
     assert volume["emptyDir"]["medium"] == "Memory"
+
+
+def test_metrics_are_found_by_annotations_and_by_a_monitor_of_services() -> None:
+    template = of_kind(INSIDE, "Deployment")[0]["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    ports = {it["name"]: it["containerPort"] for it in container["ports"]}
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == str(ports["webhook"])
+    assert template["metadata"]["annotations"]["prometheus.io/path"] == routes.METRICS
+    (service,) = (
+        it
+        for it in of_kind(INSIDE, "Service")
+        if it["metadata"]["labels"]["app.kubernetes.io/component"] == "metrics"
+    )
+    assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+    (port,) = service["spec"]["ports"]
+    assert (port["name"], port["targetPort"]) == ("metrics", "webhook")
+    assert service["spec"]["publishNotReadyAddresses"]
 
 
 def test_all_pods_but_one_survive_a_drain() -> None:
