@@ -36,6 +36,8 @@ from quotatree.model.sighting import Sighting
 from quotatree.units import resource_names
 
 IN_FLIGHT = frozenset({State.PENDING, State.OVERDUE})
+STEP = 250
+"""Objects of a list that are taken in at one go, some milliseconds: reviews wait meanwhile."""
 
 
 @dataclass(slots=True)
@@ -89,13 +91,30 @@ class Truth:
 
     def relist(self, resource: str, seen: Iterable[Sighting], resource_version: int) -> None:
         """Take in all objects of a kind; those that are not among them are gone."""
+        for _ in self.relisting(resource, seen, resource_version):
+            pass
+
+    def relisting(
+        self, resource: str, seen: Iterable[Sighting], resource_version: int
+    ) -> Iterator[None]:
+        """Do what `relist` does, and pause after every few objects: others may act in between.
+
+        Each object is a change by itself, as if a watch had told it; only changes of the same kind
+        have to wait.
+        """
         found = tuple(seen)
         present = {one.uid for one in found}
-        for namespace, uid in list(self.census.missing(resource, present)):
+        for number, (namespace, uid) in enumerate(list(self.census.missing(resource, present))):
             self._count(namespace, self.census.lose(namespace, uid), created=0.0)
-        for one in found:
-            self._count(one.namespace, self.census.see(one), created=one.created)
+            if number % STEP == STEP - 1:
+                yield
         first = resource not in self._positions
+        for number, one in enumerate(found):
+            changes = self.census.see(one)
+            if not first:  # else nobody goes by these sums yet
+                self._count(one.namespace, changes, created=one.created)
+            if number % STEP == STEP - 1:
+                yield
         self.reach_position(resource, resource_version)
         if first:
             self._begin()
