@@ -19,13 +19,15 @@ from quotatree.controller.due import Due
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
+from quotatree.controller.newborn import Newborn
 from quotatree.controller.objects import Objects
 from quotatree.controller.observer import Observer
+from quotatree.controller.pace import Pace
 from quotatree.controller.queue import Queue
 from quotatree.controller.slicer import Slicer
 from quotatree.controller.touch import Toucher
-from quotatree.engine import plan
-from quotatree.engine.status import settle_doubts, status_of
+from quotatree.engine import fence, plan
+from quotatree.engine.status import settling_doubts, status_of
 from quotatree.errors import ClusterError
 from quotatree.manifests import crd
 from quotatree.model import effect
@@ -41,6 +43,10 @@ LOST: Final = frozenset({404, 409})
 """Answers to a write that was decided on an old state: its event brings a new plan."""
 KIND_LOOK: Final = 1.0
 """Seconds between looks whether the kind TreeQuota is there, while it cannot be listed."""
+
+
+class EpochPassedError(Exception):
+    """Something carries a greater epoch than ours: with this one nothing can be granted there."""
 
 
 class Controller:
@@ -63,10 +69,12 @@ class Controller:
         self.recorder = Recorder(live.world, repeat_after=settings.event_every)
         self._objects = Objects(client, live, self.recorder, wall=wall)
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
-        self._due = Due(live.world.ledger.forest)
+        self._pace = Pace(settings.writes)
+        self._due = Due(live.world.ledger.forest, bears=live.world.limits.bears)
         self._toucher = Toucher(live, self._lose_quietly)
         self._observer = Observer(client, live, settings=settings, wall=wall)
         self._slicer = Slicer(client, live, self.apply)
+        self._newborn = Newborn(client, live)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
 
@@ -125,6 +133,9 @@ class Controller:
         """Begin to decide when everything was listed, or is known to be gone."""
         if self._unlisted or self._live.loaded:
             return
+        above, epoch = self._live.world.highest_epoch(), self._live.world.ledger.epoch
+        if above >= epoch:  # nothing was written in ours yet
+            raise EpochPassedError(f"there is epoch {above} already, and ours is {epoch}")
         if self.intake.remembered():
             self.intake.recall(kind_since=await self._kind_since())
             self._objects.follow()
@@ -132,16 +143,16 @@ class Controller:
         gc.unfreeze()  # what an earlier term knew goes
         gc.collect()
         gc.freeze()  # what was listed stays: full collections would stop the webhook for it
-        self._mark(self._busiest_first())
+        self._mark(self._in_order_of_fencing())
         LOG.info("everything listed", extra={"namespaces": len(self._live.world.namespaces)})
 
-    def _busiest_first(self) -> list[Namespace]:
-        """Return all namespaces, those with the most usage first: they are fenced first."""
+    def _in_order_of_fencing(self) -> list[Namespace]:
         world = self._live.world
-        return sorted(
-            world.namespaces,
-            key=lambda n: -sum(q.used.nano("pods") for q in world.managed.get(n, {}).values()),
-        )
+        pods = {
+            name: sum(q.used.nano("pods") for q in world.managed.get(name, {}).values())
+            for name in world.namespaces
+        }
+        return fence.order(world.ledger.forest, pods)
 
     def _mark(self, dirty: Dirty | list[Namespace]) -> None:
         if dirty and self._live.loaded:
@@ -168,9 +179,11 @@ class Controller:
         """Write until the plan is empty: every answer is taken in, so the next plan knows it."""
         for _ in range(MOST_ROUNDS):
             effects = plan.plan_namespace(self._live.world, name)
+            effects = effects or await self._newborn.effects(name)
             if not effects:
                 return
             for what in effects:
+                await self._pace.turn()
                 await self.apply(what)
 
     async def apply(self, what: effect.Effect) -> dict[str, Any]:
@@ -276,7 +289,8 @@ class Controller:
             return
         self._objects.report()
         await self._keep_gate()
-        settle_doubts(self._live.world)
+        for _ in settling_doubts(self._live.world):
+            await asyncio.sleep(0)
         for name in self._due.take(self._settings.status_most):
             for quota in self._live.world.limits.quotas(name):  # as it is now: writing took time
                 await self._report_on(quota)
@@ -294,12 +308,14 @@ class Controller:
 
     async def _say(self, event: effect.Emit) -> None:
         """Record an Event; one that cannot be written (a terminating namespace) is not missed."""
+        await self._pace.turn()
         try:
             await self.apply(event)
         except ClusterError as error:
             LOG.debug("event not recorded", extra={"error": str(error)})
 
     async def _write_status(self, quota: Quota, status: QuotaStatus) -> None:
+        await self._pace.turn()
         self._live.world.limits.answered(quota, status)
         try:
             await self.apply(
