@@ -29,11 +29,16 @@ class Results:
     engine: Sequence[Mapping[str, Any]] = ()
     controller: Mapping[str, int] = field(default_factory=dict)
     simulated: Sequence[Mapping[str, Any]] = ()
+    scaled: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def bars(self) -> list[Bar]:
         """The bars, with what was measured beside them."""
-        return bars.of(self.pairs, self.engine) + bars.of_simulation(self.simulated)
+        return [
+            *bars.of(self.pairs, self.engine),
+            *bars.of_simulation(self.simulated),
+            *bars.of_scale(self.scaled),
+        ]
 
 
 def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +57,7 @@ def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
         "engine": [dict(size) for size in results.engine],
         "controller": dict(results.controller),
         "simulated": [dict(run) for run in results.simulated],
+        "scaled": dict(results.scaled),
     }
 
 
@@ -80,6 +86,8 @@ def screen(results: Results) -> RenderableType:
         ]
     if results.simulated:
         parts += [_simulated(results.simulated), Text()]
+    if results.scaled:
+        parts += [_scaled(results.scaled), Text()]
     return Group(*parts, _bars(results.bars))
 
 
@@ -162,6 +170,16 @@ def _simulated(runs: Sequence[Mapping[str, Any]]) -> Table:
             f"{run['processor_seconds'] / run['events'] * 1e6:.0f}",
             f"{run['bytes'] / 10**6:.0f}",
         )
+    return table
+
+
+def _scaled(figures: Mapping[str, float]) -> Table:
+    table = _table("A large forest; seconds, unless something else is said")
+    for column in ("", "figure"):
+        table.add_column(column, justify="right" if column else "left")
+    for what, figure in figures.items():
+        shown = f"{figure / 10**6:.0f} MB" if what == "memory" else f"{figure:.3g}"
+        table.add_row(what, shown)
     return table
 
 
