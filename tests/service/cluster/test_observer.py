@@ -42,7 +42,7 @@ class Bench:
         self.world = self.live.world
         words.world("org > a; org > b", into=self.world)
         self.recorder = Recorder(self.world, repeat_after=0.0)
-        self.due = Due(self.world.ledger.forest)
+        self.due = Due(self.world.ledger.forest, bears=self.world.limits.bears)
         self.observer = Observer(api, self.live, settings=PACE, wall=lambda: 0.0)
         quota = words.quota("org", hard=hard or {"pods": "2"})
         self.world.see_quota(replace(quota, mode=Mode.OBSERVE))
