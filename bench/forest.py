@@ -89,9 +89,9 @@ class Forest:
 
     def work(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield every pod with its namespace: a fifth in the small tree, evenly within each."""
-        in_busy = self.pods // 5
+        in_busy, busy, org = self.pods // 5, self.busy, self.org
         for number in range(self.pods):
-            among = self.busy if number < in_busy else self.org
+            among = busy if number < in_busy else org
             body = pod(f"work-{number}")
             requests = body["spec"]["containers"][0]["resources"]["requests"]
             requests["cpu"] = f"{100 + number % SIZES}m"
