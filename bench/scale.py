@@ -51,11 +51,12 @@ class Scale:
     async def run(self, progress: Progress) -> dict[str, float]:
         """Measure everything, the gentlest first."""
         await self._until_all_grows()
-        for step in (self._idle, self._restart, self._raise, self._lower, self._newborn):
-            self.told(step.__name__.strip("_"))
+        failover = functools.partial(self._failover, progress)
+        for step in (self._idle, self._restart, self._raise, self._lower, self._newborn, failover):
+            known = self.figures.keys() | ()
             await step()
-        self.told("failover")
-        await self._failover(progress)
+            for what in [it for it in self.figures if it not in known]:
+                self.told(f"{what}: {self.figures[what]:.3g}")  # should it be cut off
         return self.figures
 
     # -- steps --------------------------------------------------------------------------------
