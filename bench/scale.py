@@ -27,6 +27,7 @@ from quotatree.manifests.settings import DEFAULT_NAMESPACE
 from quotatree.model import names
 from quotatree.sandbox import Progress, SandboxState
 from quotatree.sandbox.state import QUOTATREE, REPLICAS
+from quotatree.settings import LoopSettings
 
 WITHIN: Final = 240.0
 """Seconds after which a step has failed."""
@@ -62,7 +63,8 @@ class Scale:
     # -- steps --------------------------------------------------------------------------------
 
     async def _idle(self) -> None:
-        await asyncio.sleep(IDLE / 3)  # what the last step left to do
+        # After a start every status is looked at, so many namespaces a second.
+        await asyncio.sleep(10 + len(self.forest.limited) / LoopSettings().status_most)
         pid = self.sandbox.pids[QUOTATREE]
         before, began = machine.family_seconds(pid), time.monotonic()
         await asyncio.sleep(IDLE)
