@@ -16,8 +16,9 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from bench import creation, ground, machine, report, simulation, webhook
+from bench import creation, ground, machine, planting, report, scale, simulation, webhook
 from bench.creation import Pair, Plan
+from bench.forest import Forest
 from quotatree import sandbox as control_plane
 from quotatree.cluster import eventloop
 from quotatree.errors import QuotaTreeError
@@ -52,9 +53,17 @@ PIPE_WIDTH: Final = 140
 )
 @click.option(
     "--only",
-    type=click.Choice(["engine", "webhook", "creation", "simulate"]),
-    help="Measure one part. Default: all.",
+    type=click.Choice(["engine", "webhook", "creation", "simulate", "scale"]),
+    help="Measure one part. Default: all but scale, which takes its time.",
 )
+@click.option(
+    "--namespaces",
+    type=click.IntRange(min=20),
+    default=1_000,
+    show_default=True,
+    help="Size of the forest of --only scale. It is made once, and kept in the cache.",
+)
+@click.option("--prepare", is_flag=True, help="With --only scale: only make the forest.")
 @click.option(
     "--slices",
     is_flag=True,
@@ -72,6 +81,8 @@ def main(
     pods: int,
     chosen: tuple[str, ...],
     only: str | None,
+    namespaces: int,
+    prepare: bool,
     slices: bool,
     name: str,
 ) -> None:
@@ -93,16 +104,27 @@ def main(
             if only in {None, "creation"}
             else ((), {}, {})
         )
+        forest = Forest(namespaces=namespaces)
+        if prepare:
+            planting.make(forest, progress)
+            return
+        scaled = _scale(progress, forest, name=name) if only == "scale" else {}
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
     results = report.Results(
-        pairs=pairs_, engine=engine, controller=controller, simulated=simulated, webhook=alone
+        pairs=pairs_,
+        engine=engine,
+        controller=controller,
+        simulated=simulated,
+        webhook=alone,
+        scaled=scaled,
     )
     setting = {
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": round(time.time() - began),
         "quick": quick,
         "slices": slices,
+        "namespaces": namespaces,
         "load": {"before": load, "after": machine.load()},
         "plan": dataclasses.asdict(plan),
         "machine": machine.describe(),
@@ -156,6 +178,16 @@ def _creation(
         after = machine.resident(sandbox.pids["quotatree"])
         versions = {"kubernetes": sandbox.versions.kubernetes, "etcd": sandbox.versions.etcd}
     return taken, {"before": before, "after": after}, versions
+
+
+def _scale(progress: Progress, forest: Forest, *, name: str) -> dict[str, float]:
+    """Measure a forest; the sandbox is a copy of the one that is kept."""
+    try:
+        sandbox = planting.bring_up(forest, name, progress)
+        with progress.step(f"measuring {forest.namespaces:,} namespaces", slow=True):
+            return asyncio.run(scale.measure(forest, sandbox, progress, told=progress.note))
+    finally:
+        control_plane.down(name, purge=True, progress=progress)
 
 
 def _told(progress: Progress, tick: Callable[[float | None], None]) -> Callable[[str, float], None]:

@@ -111,3 +111,31 @@ def of_simulation(runs: Iterable[Mapping[str, Any]]) -> list[Bar]:
         if run["events"] >= simulation.EVENTS:
             found.append(Bar(what=what, figure=run["bytes"] / 10**6, bar=1000, unit=" MB"))
     return found
+
+
+_SCALE = {
+    "restart to ready": 20.0,
+    "failover until busy grows": 20.0,
+    "raised limit until used": 2.0,
+    "lowered limit until growth is refused": 1.0,
+    "newborn enforced": 5.0,
+}
+"""What a large forest may take at the most, in seconds."""
+
+
+def of_scale(figures: Mapping[str, float]) -> list[Bar]:
+    """Return the bars of a large forest; none where it was not measured."""
+    if not figures:
+        return []
+    calm, meanwhile = (figures[f"user requests p99 {it}"] for it in ("before", "meanwhile"))
+    return [
+        *(Bar(what=it, figure=figures[it], bar=bar, unit=" s") for it, bar in _SCALE.items()),
+        Bar(what="memory", figure=figures["memory"] / 10**6, bar=600, unit=" MB"),
+        Bar(what="idle", figure=figures["idle share of a core"] * 100, bar=2, unit=" % of a core"),
+        Bar(
+            what="user requests' p99 while a limit is lowered, of before",
+            figure=meanwhile / calm,
+            bar=1.5,
+            unit=" ×",
+        ),
+    ]

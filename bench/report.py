@@ -41,11 +41,17 @@ class Results:
         """The pairs in which every pod was refused."""
         return [pair for pair in self.pairs if pair.other.full]
 
+    scaled: Mapping[str, float] = field(default_factory=dict)
+
     @property
     def bars(self) -> list[Bar]:
         """The bars, with what was measured beside them."""
-        alone = bars.of_webhook(self.webhook) if self.webhook else []
-        return bars.of(self.pairs, self.engine) + alone + bars.of_simulation(self.simulated)
+        return [
+            *bars.of(self.pairs, self.engine),
+            *(bars.of_webhook(self.webhook) if self.webhook else ()),
+            *bars.of_simulation(self.simulated),
+            *bars.of_scale(self.scaled),
+        ]
 
 
 def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +65,7 @@ def document(results: Results, setting: Mapping[str, Any]) -> dict[str, Any]:
         "engine": [dict(size) for size in results.engine],
         "controller": dict(results.controller),
         "simulated": [dict(run) for run in results.simulated],
+        "scaled": dict(results.scaled),
     }
 
 
@@ -99,6 +106,8 @@ def screen(results: Results) -> RenderableType:
         ]
     if results.simulated:
         parts += [_simulated(results.simulated), Text()]
+    if results.scaled:
+        parts += [_scaled(results.scaled), Text()]
     return Group(*parts, bars_table(results.bars))
 
 
@@ -189,6 +198,16 @@ def _simulated(runs: Sequence[Mapping[str, Any]]) -> Table:
             f"{run['processor_seconds'] / run['events'] * 1e6:.0f}",
             f"{run['bytes'] / 10**6:.0f}",
         )
+    return table
+
+
+def _scaled(figures: Mapping[str, float]) -> Table:
+    table = _table("A large forest; seconds, unless something else is said")
+    for column in ("", "figure"):
+        table.add_column(column, justify="right" if column else "left")
+    for what, figure in figures.items():
+        shown = f"{figure / 10**6:.0f} MB" if what == "memory" else f"{figure:.3g}"
+        table.add_row(what, shown)
     return table
 
 

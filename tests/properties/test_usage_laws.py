@@ -1,4 +1,7 @@
-"""What is kept with every event equals what is added up from scratch, whatever happened before."""
+"""What is kept with every event equals what is added up from scratch, whatever happened before.
+
+And whose plan is another one by an event is among those that the event names.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,11 +9,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quotatree.engine import plan
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.status import settle_doubts, status_of
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace
-from quotatree.model.scope import UNSCOPED
+from quotatree.model.quota import FailurePolicy
+from quotatree.model.scope import UNSCOPED, ScopeTerm, scope_set
 from quotatree.testing import words
 from quotatree.units.resources import EMPTY
 
@@ -110,3 +115,32 @@ def test_the_names_that_are_limited_are_those_of_the_limits(history):
         step(world, number + 1)
     want = {r for quota in world.limits.all() for r in (*quota.hard, *quota.guaranteed)}
     assert set(world.counted_resources()) == want
+
+
+quotas = st.builds(
+    lambda name, hard, scoped, policy: replace(
+        words.quota(name, hard=hard, scopes=scope_set(scoped)), failure_policy=policy
+    ),
+    names,
+    st.dictionaries(st.sampled_from(["cpu", "pods"]), st.sampled_from(["1", "9"])),
+    st.sampled_from([[], [ScopeTerm(scope="BestEffort")]]),
+    st.sampled_from(list(FailurePolicy)),
+)
+
+
+@given(st.lists(steps, max_size=25), st.lists(quotas, min_size=1, max_size=6))
+def test_a_plan_that_a_limit_changes_is_made_again(history, limits):
+    world = World(Ledger(epoch=1))
+    for number, step in enumerate(history):
+        step(world, number + 1)
+    for number, quota in enumerate(limits):
+        changed = replace(quota, generation=100 + number)
+        _holds(world, lambda changed=changed: world.see_quota(changed))
+    _holds(world, lambda: world.lose_quota(limits[0]))
+
+
+def _holds(world: World, event: Callable[[], set[Namespace]]) -> None:
+    before = {name: plan.plan_namespace(world, name) for name in world.namespaces}
+    dirty = event()
+    after = {name: plan.plan_namespace(world, name) for name in world.namespaces}
+    assert {name for name in after if after[name] != before[name]} <= dirty

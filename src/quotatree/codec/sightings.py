@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from quotatree.codec import charges, fields, pods
+from quotatree.codec import alike, charges, fields, pods
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.sighting import Sighting
 
@@ -18,8 +18,9 @@ def parse(resource: str, obj: Mapping[str, Any], *, shift: float) -> Sighting:
     caller's monotonic clock.
     """
     metadata = fields.mapping(obj, "metadata")
-    charge = charges.of_resource(resource, obj)
-    until = pods.last_charged(obj) if resource == pods.RESOURCE else None
+    is_pod = resource == pods.RESOURCE
+    charge = alike.charge(obj) if is_pod else charges.of_resource(resource, obj)
+    until = pods.last_charged(obj) if is_pod else None
     return Sighting(
         uid=Uid(fields.text(metadata, "uid")),
         namespace=Namespace(fields.text(metadata, "namespace")),

@@ -40,7 +40,7 @@ def done(metrics: Metrics, what: effect.Effect, before: ManagedQuota | None) -> 
     """Count a write that was carried out; `before` is what was known of its ResourceQuota."""
     metrics.writes.labels(NAMES[type(what)], "done").inc()
     match what:
-        case effect.PatchManagedStatus(used=used) if used and before is not None:
+        case effect.PatchManagedStatus() if before is not None and lowers(what, before):
             metrics.drift.labels("high").inc()
         case effect.WriteSlice(slice=slice_):
             had = before.slice if before is not None else slice_.without(slice_)
@@ -50,3 +50,8 @@ def done(metrics: Metrics, what: effect.Effect, before: ManagedQuota | None) -> 
                 metrics.slices_revoked.inc()
         case _:
             pass
+
+
+def lowers(what: effect.PatchManagedStatus, before: ManagedQuota) -> bool:
+    """Whether a write says less usage than the managed ResourceQuota `before` it did."""
+    return bool(before.used.mask(what.used).growth(what.used))

@@ -44,7 +44,7 @@ class Intake:
                     dirty |= self._world.lose_namespace(name, version)
                 return dirty.union(*(self._world.see_namespace(one) for one in seen))
             case Changed(object=obj):
-                dirty = self._world.see_namespace(namespaces.parse(obj))
+                dirty = self._world.see_namespace(namespaces.parse(obj), changed=True)
             case Deleted(object=obj, resource_version=version):
                 dirty = self._world.lose_namespace(namespaces.parse(obj).name, version)
             case _:

@@ -15,40 +15,43 @@ from quotatree.cluster.client import Client
 from quotatree.cluster.heartbeat import Heartbeat
 from quotatree.cluster.live import Live
 from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Progress, Reflector
-from quotatree.codec import managed, namespaces, quotas
+from quotatree.codec import managed, namespaces
 from quotatree.controller import counts
 from quotatree.controller.due import Due
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
 from quotatree.controller.lag import Lag
+from quotatree.controller.newborn import Newborn
 from quotatree.controller.objects import Objects
 from quotatree.controller.observer import Observer
+from quotatree.controller.pace import Pace
 from quotatree.controller.queue import Queue
+from quotatree.controller.reporter import Reporter
 from quotatree.controller.slicer import Slicer
 from quotatree.controller.touch import Toucher
-from quotatree.engine import plan
+from quotatree.engine import fence, plan
 from quotatree.engine.account import Way
-from quotatree.engine.status import settle_doubts, status_of
 from quotatree.errors import ClusterError
 from quotatree.manifests import crd
 from quotatree.metrics import Metrics
 from quotatree.model import effect
 from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
-from quotatree.model.quota import Quota, QuotaStatus
 from quotatree.settings import LoopSettings
 
 LOG: Final = logging.getLogger(__name__)
 
 MOST_ROUNDS: Final = 5
 """Plans made for one namespace in a row; what is left after them waits for events."""
-TEST_FAILED: Final = 422
-"""Answer to a JSON patch whose test of the object's version fails."""
 LOST: Final = frozenset({404, 409})
 """Answers to a write that was decided on an old state: its event brings a new plan."""
 KIND_LOOK: Final = 1.0
 """Seconds between looks whether the kind TreeQuota is there, while it cannot be listed."""
+
+
+class EpochPassedError(Exception):
+    """Something carries a greater epoch than ours: with this one nothing can be granted there."""
 
 
 class Controller:
@@ -83,10 +86,15 @@ class Controller:
             metrics=self._metrics,
         )
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
-        self._due = Due(live.world.ledger.forest)
+        self._pace = Pace(settings.writes)
+        self._due = due = Due(live.world.ledger.forest, bears=live.world.limits.bears)
         self._toucher = Toucher(live, self._lose_quietly)
         self._observer = Observer(client, live, settings=settings, wall=wall, metrics=self._metrics)
         self._slicer = Slicer(client, live, self.apply)
+        self._newborn = Newborn(client, live)
+        self._reporter = Reporter(
+            self, live, due=self._due, pace=self._pace, most=settings.status_most
+        )
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
 
@@ -149,6 +157,9 @@ class Controller:
         """Begin to decide when everything was listed, or is known to be gone."""
         if self._unlisted or self._live.loaded:
             return
+        above, epoch = self._live.world.highest_epoch(), self._live.world.ledger.epoch
+        if above >= epoch:  # nothing was written in ours yet
+            raise EpochPassedError(f"there is epoch {above} already, and ours is {epoch}")
         if self.intake.remembered():
             self.intake.recall(kind_since=await self._kind_since())
             self._objects.follow()
@@ -156,16 +167,16 @@ class Controller:
         gc.unfreeze()  # what an earlier term knew goes
         gc.collect()
         gc.freeze()  # what was listed stays: full collections would stop the webhook for it
-        self._mark(self._busiest_first())
+        self._mark(self._in_order_of_fencing())
         LOG.info("everything listed", extra={"namespaces": len(self._live.world.namespaces)})
 
-    def _busiest_first(self) -> list[Namespace]:
-        """Return all namespaces, those with the most usage first: they are fenced first."""
+    def _in_order_of_fencing(self) -> list[Namespace]:
         world = self._live.world
-        return sorted(
-            world.namespaces,
-            key=lambda n: -sum(q.used.nano("pods") for q in world.managed.get(n, {}).values()),
-        )
+        pods = {
+            name: sum(q.used.nano("pods") for q in world.managed.get(name, {}).values())
+            for name in world.namespaces
+        }
+        return fence.order(world.ledger.forest, pods)
 
     def _mark(self, dirty: Dirty | list[Namespace]) -> None:
         if dirty and self._live.loaded:
@@ -192,9 +203,11 @@ class Controller:
         """Write until the plan is empty: every answer is taken in, so the next plan knows it."""
         for _ in range(MOST_ROUNDS):
             effects = plan.plan_namespace(self._live.world, name)
+            effects = effects or await self._newborn.effects(name)
             if not effects:
                 return
             for what in effects:
+                await self._pace.turn()
                 await self.apply(what)
 
     async def apply(self, what: effect.Effect) -> dict[str, Any]:
@@ -211,7 +224,7 @@ class Controller:
             counts.failed(self._metrics, what, error)
             raise
         counts.done(self._metrics, what, before)
-        if isinstance(what, effect.PatchManagedStatus) and what.used and before is not None:
+        if isinstance(what, effect.PatchManagedStatus) and before and counts.lowers(what, before):
             self.recorder.lowered(before, what.used)
         self._lag.wrote(what, written)
         self._take_in(what, written)
@@ -331,49 +344,7 @@ class Controller:
         self._objects.report()
         self._lag.tell()
         await self._keep_gate()
-        settle_doubts(self._live.world)
-        for name in self._due.take(self._settings.status_most):
-            for quota in self._live.world.limits.quotas(name):  # as it is now: writing took time
-                await self._report_on(quota)
-            await asyncio.sleep(0)  # what is as it was waits for nothing, and reviews must not wait
-        for event in self.recorder.take(self._live.clock()):
-            await self._say(event)
-
-    async def _report_on(self, quota: Quota) -> None:
-        if quota.key in self.intake.orphaned:
-            return
-        status = status_of(self._live.world, quota)
-        if status != quota.status:
-            self.recorder.conditions(quota, status)
-            await self._write_status(quota, status)
-
-    async def _say(self, event: effect.Emit) -> None:
-        """Record an Event; one that cannot be written (a terminating namespace) is not missed."""
-        try:
-            await self.apply(event)
-        except ClusterError as error:
-            LOG.debug("event not recorded", extra={"error": str(error)})
-
-    async def _write_status(self, quota: Quota, status: QuotaStatus) -> None:
-        limits = self._live.world.limits
-        limits.answered(quota, status)
-        try:
-            written = await self.apply(
-                effect.WriteStatus(
-                    namespace=quota.namespace,
-                    quota=quota.name,
-                    uid=quota.uid,
-                    resource_version=quota.resource_version,
-                    status=status,
-                )
-            )
-        except ClusterError as error:
-            limits.answered(quota, quota.status)
-            self._due.again(quota.namespace)
-            if error.status not in LOST | {TEST_FAILED}:
-                LOG.warning("status not written", extra={"error": str(error)})
-        else:
-            limits.answered(quotas.parse(written), status)
+        await self._reporter.report()
 
     async def _keep_gate(self) -> None:
         """Gate what is counted; a failure is no reason to report nothing."""

@@ -88,17 +88,18 @@ class Objects:
     async def _watch(self, resource: str, kind: paths.Kind) -> None:
         each = functools.partial(self._seen, resource)
         async for change in Reflector(self._client, kind, each=each).changes():
-            self.take(resource, change)
+            await self.take(resource, change)
             if isinstance(change, Listed):
                 gc.freeze()  # what was listed stays: full collections would stop the webhook for it
 
-    def take(self, resource: str, change: Change) -> None:
-        """Take in a change of a kind."""
+    async def take(self, resource: str, change: Change) -> None:
+        """Take in a change of a kind; a list in steps, for there may be many objects."""
         truth = self._live.world.ledger.truth
         match change:
             case Listed(items=items, resource_version=version):
                 self.metrics.lists.labels(resource).inc()
-                truth.relist(resource, items, version)
+                for _ in truth.relisting(resource, items, version):
+                    await asyncio.sleep(0)
             case Changed(object=obj):
                 truth.see(resource, self._seen(resource, obj))
             case Deleted(object=obj, resource_version=version):

@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from quotatree.engine import explain, surplus
+from quotatree.engine import explain, reality, surplus
 from quotatree.engine.account import AccountKey
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
@@ -62,7 +62,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
             return Wait(until=until, limits=(), cause=Cause.FENCE)
         reason = "the present leader does not know and fence this tree yet"
         return TryLater(reason=reason, cause=Cause.FENCE)
-    used = ledger.truth.reached(account, review)
+    used = reality.reached(account, review)
     limits = ledger.obstacles(key, used, before=review.old.used.nanos())
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):
         return TryLater(reason=str(unknown), cause=Cause.UNMEASURED)

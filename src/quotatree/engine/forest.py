@@ -12,7 +12,7 @@ what fits, `engine.rollup` computes the same numbers from scratch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from quotatree.model.names import Namespace
@@ -114,6 +114,14 @@ class Forest:
         self._nodes: dict[Namespace, Node] = {}
         self._cut: set[Namespace] = set()
         self._ghosted: set[Namespace] = set()
+        self._on_link: list[Callable[[Node, Node, int], None]] = []
+
+    def on_link(self, told: Callable[[Node, Node, int], None]) -> None:
+        """Have `told` called with a node, its parent and 1 or -1, at each link that comes or goes.
+
+        The forest is one without cycles each time: whoever keeps sums moves them by that.
+        """
+        self._on_link.append(told)
 
     # -- topology ---------------------------------------------------------------------------
 
@@ -235,16 +243,22 @@ class Forest:
         old = node.parent
         if old is parent:
             return
-        if old is not None:
-            self._charge(old, node, sign=-1)
-            old.children.discard(node.name)
         node.parent = parent
         self.shape += 1
+        if old is not None:
+            old.children.discard(node.name)
+            self._carry(node, old, sign=-1)
         if parent is not None:
             parent.children.add(node.name)
-            self._charge(parent, node, sign=1)
+            self._carry(node, parent, sign=1)
         if old is not None:
             self._drop_if_unused(old)
+
+    def _carry(self, node: Node, upper: Node, *, sign: int) -> None:
+        """Bring what a subtree comes to above `upper`, or take it away from there."""
+        self._charge(upper, node, sign=sign)
+        for told in self._on_link:
+            told(node, upper, sign)
 
     def _drop_if_unused(self, node: Node) -> None:
         if node.exists or node.children or node.parent is not None:

@@ -40,6 +40,10 @@ class Limits:
         found = self._quotas.get(name, {})
         return tuple(found[key] for key in sorted(found))
 
+    def bears(self, name: Namespace) -> bool:
+        """Whether a namespace has any TreeQuota."""
+        return name in self._quotas
+
     def enforced(self, name: Namespace) -> tuple[Quota, ...]:
         """Return those of them that limit or reserve anything."""
         return tuple(quota for quota in self.quotas(name) if quota.enforced)
@@ -77,6 +81,13 @@ class Limits:
             self._observing.pop(quota.key, None)
         else:
             self._observing[quota.key] = quota
+
+    def measures(self, name: Namespace) -> frozenset[tuple[object, ...]]:
+        """Return what the managed ResourceQuotas below have of the limits of a namespace.
+
+        That is which names are measured, and what happens while nobody answers: never an amount.
+        """
+        return frozenset((q.scopes, _names(q), q.failure_policy) for q in self.enforced(name))
 
     def put(self, quota: Quota) -> bool:
         """Take in a TreeQuota; returns whether its spec is news."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quotatree.engine import reality
 from quotatree.engine.ledger import Ledger
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import UsageReview
@@ -37,7 +38,7 @@ def correct(ledger: Ledger, review: UsageReview) -> Correction:
     if account is None or account.resource_version > review.old.resource_version:
         return Correction()  # not ours, or it will lose
     said = review.new.used.nanos()
-    least, most = ledger.truth.bounds(account, review.old)
+    least, most = reality.bounds(account, review.old)
     right = {
         r: min(max(amount, least.get(r, 0)), most.get(r, amount)) for r, amount in said.items()
     }
@@ -51,7 +52,7 @@ def correct(ledger: Ledger, review: UsageReview) -> Correction:
     missed = used.mask(
         r
         for r in used
-        if said[r] < ledger.truth.real(account, base=review.old.resource_version).get(r, 0)
+        if said[r] < reality.real(account, base=review.old.resource_version).get(r, 0)
     )
     return Correction(used=used, hard=hard, missed=missed)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from quotatree.engine import explain, room, sighted, validate
 from quotatree.engine.forest import Book, Node
@@ -11,6 +12,9 @@ from quotatree.model import scope
 from quotatree.model.names import Namespace
 from quotatree.model.quota import Condition, Quota, QuotaStatus
 from quotatree.units.resources import Resources
+
+STEP: Final = 200
+"""Namespaces that are looked at in one go, some milliseconds: reviews wait meanwhile."""
 
 
 def status_of(world: World, quota: Quota) -> QuotaStatus:
@@ -81,7 +85,15 @@ def _doubtful(world: World, quota: Quota) -> Iterable[Namespace]:
 
 def settle_doubts(world: World) -> None:
     """Clear the namespaces that are measured in every key that anybody on their path limits."""
-    for name in list(world.doubted):
+    for _ in settling_doubts(world):
+        pass
+
+
+def settling_doubts(world: World) -> Iterator[None]:
+    """Do what `settle_doubts` does, and pause after every few: a new leader doubts everybody."""
+    for number, name in enumerate(list(world.doubted), start=1):
+        if number % STEP == 0:
+            yield
         path = world.ledger.forest.path(name)
         quotas = (quota for ancestor in path for quota in world.limits.enforced(ancestor))
         if name not in world.namespaces or all(_measures(world, name, q) for q in quotas):

@@ -20,7 +20,7 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,8 @@ from quotatree.units import resource_names
 
 PROMPT: Final = 0.2
 """Seconds in which an object mostly appears after its charge: before, nobody is asked about it."""
+STEP = 250
+"""Objects of a list that are taken in at one go, some milliseconds: reviews wait meanwhile."""
 
 
 @dataclass(slots=True)
@@ -94,13 +96,30 @@ class Truth:
 
     def relist(self, resource: str, seen: Iterable[Sighting], resource_version: int) -> None:
         """Take in all objects of a kind; those that are not among them are gone."""
+        for _ in self.relisting(resource, seen, resource_version):
+            pass
+
+    def relisting(
+        self, resource: str, seen: Iterable[Sighting], resource_version: int
+    ) -> Iterator[None]:
+        """Do what `relist` does, and pause after every few objects: others may act in between.
+
+        Each object is a change by itself, as if a watch had told it; only changes of the same kind
+        have to wait.
+        """
         found = tuple(seen)
         present = {one.uid for one in found}
-        for namespace, uid in list(self.census.missing(resource, present)):
+        for number, (namespace, uid) in enumerate(list(self.census.missing(resource, present))):
             self._count(namespace, self.census.lose(namespace, uid), created=0.0)
-        for one in found:
-            self._count(one.namespace, self.census.see(one), created=one.created)
+            if number % STEP == STEP - 1:
+                yield
         first = resource not in self._positions
+        for number, one in enumerate(found):
+            changes = self.census.see(one)
+            if not first:  # else nobody goes by these sums yet
+                self._count(one.namespace, changes, created=one.created)
+            if number % STEP == STEP - 1:
+                yield
         self.reach_position(resource, resource_version)
         if first:
             self._begin()
@@ -269,41 +288,6 @@ class Truth:
         growth = review.growth.nanos()
         claim = Claim(amounts={r: a for r, a in growth.items() if self.knows(r)}, since=now)
         return Grant(written=review.new.used.nanos(), claim=claim)
-
-    def real(self, account: Account, *, base: int) -> Amounts:
-        """Return what is there by the truth, with what was granted below the version `base`."""
-        waiting = claims.total(grant.claim for at, grant in in_flight(account) if at < base)
-        return {r: a + waiting.get(r, 0) for r, a in account.floor.items()}
-
-    def bounds(self, account: Account, old: ManagedQuota) -> tuple[Amounts, Amounts]:
-        """Return what a recount that replaces `old` must say at least and at most, where known.
-
-        While a growth is in flight that replaces the same state, nothing is lowered: then the
-        recount changes nothing, and a write that changes nothing is none. So the growth does not
-        lose to it.
-        """
-        base = old.resource_version
-        least = self.real(account, base=base)
-        if account.resource_version != base:
-            return least, {}
-        waiting = [grant for at, grant in in_flight(account)]
-        if any(at == base for at, _ in in_flight(account)):
-            still = {r: max(a, old.used.nano(r)) for r, a in least.items()}
-            return still, still
-        claimed = claims.total([*account.claims, *(grant.claim for grant in waiting)])
-        return least, {r: account.seen.get(r, 0) + claimed.get(r, 0) for r in least}
-
-    def reached(self, account: Account, review: UsageReview) -> Amounts:
-        """Return what will be held where a growth is granted.
-
-        That is the new usage, but where the counter is too low: there it grows from what is real.
-        """
-        found, before = dict(review.new.used.nanos()), review.old.used
-        for resource, there in self.real(account, base=review.old.resource_version).items():
-            growth = found.get(resource, 0) - before.nano(resource)
-            if growth > 0:
-                found[resource] = max(found[resource], there + growth)
-        return found
 
     # -- time ---------------------------------------------------------------------------------
 

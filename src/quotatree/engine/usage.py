@@ -1,14 +1,14 @@
 """Committed usage of every subtree, guarantees left out: what people read as `used`.
 
-Kept with every change of a managed ResourceQuota, at the cost of its depth. A namespace that comes,
-goes or moves makes all sums be added up again, when they are next asked for.
+Kept with every change of a managed ResourceQuota and with every namespace that gets another parent,
+at the cost of the depth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from quotatree.engine.forest import NOTHING, Amounts
+from quotatree.engine.forest import NOTHING, Amounts, Node
 from quotatree.engine.ledger import Ledger
 from quotatree.model.names import Namespace
 from quotatree.model.scope import ScopeSet
@@ -21,23 +21,16 @@ class Usage:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._shape = ledger.forest.shape
         self._own: dict[Namespace, Books] = {}
         self._sums: dict[Namespace, dict[ScopeSet, Amounts]] = {}
+        ledger.forest.on_link(self._linked)
 
     def of(self, name: Namespace, scopes: ScopeSet) -> Mapping[str, int]:
         """Return the committed usage of a subtree (10⁻⁹ by resource name)."""
-        if self._shape != self._ledger.forest.shape:
-            self._shape = self._ledger.forest.shape
-            self._own, self._sums = {}, {}
-            for node in self._ledger.forest.nodes():
-                self.note(node.name)
         return self._sums.get(name, {}).get(scopes, NOTHING)
 
     def note(self, name: Namespace) -> None:
         """Bring what a namespace uses now into its sum and those of its ancestors."""
-        if self._shape != self._ledger.forest.shape:
-            return
         before, after = self._own.get(name, {}), self._books(name)
         if before == after:
             return
@@ -46,10 +39,22 @@ class Usage:
         for scopes in {**before, **after}:
             old, new = before.get(scopes, NOTHING), after.get(scopes, NOTHING)
             deltas = {r: new.get(r, 0) - old.get(r, 0) for r in {**old, **new}}
-            for upper in path:
-                total = self._sums.setdefault(upper, {}).setdefault(scopes, {})
-                for resource, delta in deltas.items():
-                    total[resource] = total.get(resource, 0) + delta
+            self._add(path, scopes, deltas)
+        if not after and self._ledger.forest.get(name) is None:
+            del self._own[name]
+            self._sums.pop(name, None)
+
+    def _linked(self, node: Node, upper: Node, sign: int) -> None:
+        """Bring the sums of a subtree above `upper`, or take them away, as it is put there."""
+        path = self._ledger.forest.path(upper.name)
+        for scopes, amounts in self._sums.get(node.name, {}).items():
+            self._add(path, scopes, {r: sign * amount for r, amount in amounts.items()})
+
+    def _add(self, path: Iterable[Namespace], scopes: ScopeSet, deltas: Mapping[str, int]) -> None:
+        for upper in path:
+            total = self._sums.setdefault(upper, {}).setdefault(scopes, {})
+            for resource, delta in deltas.items():
+                total[resource] = total.get(resource, 0) + delta
 
     def _books(self, name: Namespace) -> Books:
         node = self._ledger.forest.get(name)

@@ -22,9 +22,10 @@ class World:
     """Namespaces, managed ResourceQuotas and TreeQuotas as last seen, with ledger and limits.
 
     Every method that takes something in returns the namespaces whose plan may have changed. All of
-    them are `doubted` (perhaps not measured in every key) until somebody has looked. `sights` are
-    what the TreeQuotas that only observe would do, as far as they were counted. `outlived` says
-    that some managed ResourceQuota was seen with a later epoch than the ledger's.
+    them are `doubted` (perhaps not measured in every key) until somebody has looked. `born` are
+    those that had a parent, and so a closed gate, from their first moment on. `sights` are what the
+    TreeQuotas that only observe would do, as far as they were counted. `outlived` says that some
+    managed ResourceQuota was seen with a later epoch than the ledger's.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -33,6 +34,7 @@ class World:
         self.usage = Usage(ledger)
         self.doubted: set[Namespace] = set()
         self.outlived = False
+        self.born: set[Namespace] = set()
         self.namespaces: dict[Namespace, ObservedNamespace] = {}
         self.managed: dict[Namespace, dict[str, ManagedQuota]] = {}
         self.sights: dict[tuple[Namespace, QuotaName], Sight] = {}
@@ -42,11 +44,13 @@ class World:
 
     # -- taking in ----------------------------------------------------------------------------
 
-    def see_namespace(self, seen: ObservedNamespace) -> set[Namespace]:
-        """Take in a Namespace that was added or changed."""
+    def see_namespace(self, seen: ObservedNamespace, *, changed: bool = False) -> set[Namespace]:
+        """Take in a Namespace that was added or `changed` since all of them were listed."""
         known = self.namespaces.get(seen.name)
         if known is not None and known.resource_version > seen.resource_version:
             return set()
+        if changed and (known is None or known.uid != seen.uid):
+            self._note_birth(seen)
         dirty = {seen.name} | self._near(seen.name)
         self.namespaces[seen.name] = seen
         dirty |= self._index_owners(seen.name, known, seen)
@@ -63,6 +67,10 @@ class World:
             dirty |= self._children(seen.name)
         return self._doubt(dirty)
 
+    def _note_birth(self, seen: ObservedNamespace) -> None:
+        """Note whether a Namespace had a parent from its first moment on: the watch tells of it."""
+        (self.born.discard if seen.parent is None else self.born.add)(seen.name)
+
     def lose_namespace(self, name: Namespace, resource_version: int) -> set[Namespace]:
         """Take in that a Namespace is gone, unless a newer one was seen since."""
         known = self.namespaces.get(name)
@@ -73,6 +81,7 @@ class World:
         if known is not None and cascaded and known.uid in self._named_as_owner:
             self._cascaded.add(known.uid)
         self.namespaces.pop(name, None)
+        self.born.discard(name)
         found = self.managed.pop(name, {})
         later = {q.name: q for q in found.values() if q.resource_version > resource_version}
         if later:  # of a Namespace that bears the name by now: its own event is on the way
@@ -162,15 +171,27 @@ class World:
 
     def see_quota(self, quota: Quota) -> set[Namespace]:
         """Take in a TreeQuota that was added or changed."""
+        before = self.limits.measures(quota.namespace)
         if not self.limits.put(quota):
             return set()
-        return self._doubt(set(self.ledger.forest.subtree(quota.namespace)))
+        return self._doubt(self._bound_by(quota.namespace, before))
 
     def lose_quota(self, quota: Quota) -> set[Namespace]:
         """Take in that a TreeQuota is gone."""
+        before = self.limits.measures(quota.namespace)
         if not self.limits.drop(quota):
             return set()
-        return set(self.ledger.forest.subtree(quota.namespace))
+        return self._bound_by(quota.namespace, before)
+
+    def _bound_by(self, name: Namespace, before: object) -> set[Namespace]:
+        """Return whose plan may be another one by the limits of a namespace.
+
+        Amounts are in nobody's ResourceQuota but its own, which remembers them: a root limit that
+        is raised or lowered writes one object, however many namespaces it holds for.
+        """
+        if self.limits.measures(name) == before:
+            return {name}
+        return set(self.ledger.forest.subtree(name))
 
     # -- questions ----------------------------------------------------------------------------
 
@@ -240,6 +261,11 @@ class World:
             if used:
                 found[scopes] = Resources.from_nano(used)
         return found
+
+    def highest_epoch(self) -> int:
+        """Return the greatest epoch that a managed ResourceQuota carries, 0 when there is none."""
+        found = (q.epoch or 0 for quotas in self.managed.values() for q in quotas.values())
+        return max(found, default=0)
 
     def counted_resources(self) -> tuple[str, ...]:
         """Return every resource name that a TreeQuota limits or guarantees, sorted."""

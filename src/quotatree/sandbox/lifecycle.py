@@ -218,18 +218,21 @@ def restart(
     component: str,
     *,
     timeout: float = 60.0,
+    more: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> SandboxState:
     """Stop one component if it runs, start it as before, and wait for its port or readiness.
 
-    Of the controller manager, the scheduler and quotatree only the start is awaited.
+    `more` are flags beside those that it had; it keeps them until it is brought `up` anew. Of the
+    controller manager, the scheduler and quotatree only the start is awaited.
 
     Raises:
         SandboxError: it was never started, or does not start.
     """
     known = find(name, environ=environ)
     process = _process(known, component)
-    current = boot.launch(boot.stop(known, [component]), component, process.argv, env=process.env)
+    command = (*process.argv, *more)
+    current = boot.launch(boot.stop(known, [component]), component, command, env=process.env)
     conditions: dict[str, Callable[[], bool]] = {
         state.ETCD: lambda: readiness.listening(current.ports.etcd),
     }

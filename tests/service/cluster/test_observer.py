@@ -44,7 +44,7 @@ class Bench:
         self.world = self.live.world
         words.world("org > a; org > b", into=self.world)
         self.recorder = Recorder(self.world, repeat_after=0.0)
-        self.due = Due(self.world.ledger.forest)
+        self.due = Due(self.world.ledger.forest, bears=self.world.limits.bears)
         self.metrics = Metrics()
         self.observer = Observer(
             api, self.live, settings=PACE, wall=lambda: 0.0, metrics=self.metrics

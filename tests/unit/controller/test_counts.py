@@ -15,7 +15,7 @@ from quotatree.metrics import Metrics
 from quotatree.model import effect
 from quotatree.model.effect import PatchManagedStatus, WriteSlice
 from quotatree.testing import words
-from quotatree.units.resources import EMPTY, Resources
+from quotatree.units.resources import Resources
 
 
 def read(counted):
@@ -69,11 +69,22 @@ def test_slices_are_counted_by_which_way_they_go(before, after, want):
     assert found == {f"slices_{way}_total" for way in want}
 
 
-@pytest.mark.parametrize(("used", "want"), [(EMPTY, 0), (Resources.parse({"pods": "1"}), 1)])
-def test_usage_that_is_written_down_is_drift(used, want):
+@pytest.mark.parametrize(
+    ("used", "known", "want"),
+    [
+        ("", "pods 2", 0),
+        ("pods 1", "pods 2", 1),
+        ("pods 2", "pods 2", 0),
+        ("pods 0", "", 0),  # the first figures of a newborn namespace
+    ],
+)
+def test_usage_that_is_written_down_is_drift(used, known, want):
     counted = Metrics()
-    what = PatchManagedStatus(namespace="a", quota="quotatree", resource_version=1, used=used)
-    counts.done(counted, what, None)
+    (quota,) = words.world("org: pods 9").managed["org"].values()
+    what = PatchManagedStatus(
+        namespace="org", quota="quotatree", resource_version=1, used=amounts(used)
+    )
+    counts.done(counted, what, replace(quota, used=amounts(known)))
     assert read(counted).get(("drift_total", "high"), 0) == want
 
 

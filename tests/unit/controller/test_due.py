@@ -13,7 +13,7 @@ TREE = "org > t1 > a1..2; org > t2 > b1; other > c1".replace("a1..2", "a1; t1 > 
 @pytest.fixture
 def due() -> Due:
     world: World = words.world(TREE)
-    return Due(world.ledger.forest)
+    return Due(world.ledger.forest, bears=lambda _: True)
 
 
 def changed(due: Due, *names: str) -> None:
@@ -54,3 +54,11 @@ def test_one_that_is_due_again_drags_nobody_along(due):
 def test_what_is_in_no_tree_is_due_alone(due):
     changed(due, "stranger")
     assert due.take(9) == ["stranger"]
+
+
+def test_whoever_has_no_treequota_takes_nobodys_turn():
+    bearing = {Namespace("org"), Namespace("t2")}
+    due = Due(words.world(TREE).ledger.forest, bears=bearing.__contains__)
+    changed(due, "org")
+    due.take(0)
+    assert due.take(2) == ["org", "t2"]

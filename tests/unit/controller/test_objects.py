@@ -84,7 +84,7 @@ async def test_what_is_listed_changed_and_deleted_is_counted():
         Deleted(object=pod("p1", 31), resource_version=31),
         Listed(items=(), resource_version=40),
     ):
-        objects.take("pods", change)
+        await objects.take("pods", change)
         counts.append(seen(live))
     assert counts == [2, 3, 3, 3, 2, 0]
 
@@ -104,7 +104,7 @@ async def test_a_kind_that_may_not_be_read_any_more_is_as_if_it_were_not_watched
             Listed(items=tuple(pods), resource_version=90),
         )
     ):
-        objects.take("pods", change)
+        await objects.take("pods", change)
         live.world.see_managed(replace(fewer, resource_version=known.resource_version + 1 + step))
         held.append(ledger.forest.node(A).book(()).held["pods"] // 10**9)
     assert held == [2, 1, 2]
@@ -120,9 +120,9 @@ async def test_what_is_said_of_a_pod_that_has_ended_is_no_growth():
         "deletionGracePeriodSeconds": 0,
         "finalizers": ["example.com/kept"],
     }
-    objects.take("pods", Changed(object=ended, resource_version=10))
+    await objects.take("pods", Changed(object=ended, resource_version=10))
     ended["metadata"]["resourceVersion"] = "11"
-    objects.take("pods", Changed(object=ended, resource_version=11))
+    await objects.take("pods", Changed(object=ended, resource_version=11))
     assert seen(live) == 0
 
 
@@ -141,7 +141,7 @@ async def test_an_old_claim_lapses_after_a_live_read_and_that_is_said():
     live, recorder, objects = ground(cluster, now=100.0)
     objects.begin(Group())
     objects.follow()
-    objects.take("pods", Listed(items=(), resource_version=20))
+    await objects.take("pods", Listed(items=(), resource_version=20))
     account = live.world.ledger.account(A, ())
     account.claims = [Claim(amounts={"pods": 2 * 10**9}, since=0.0)]
     async with asyncio.TaskGroup() as group:
@@ -155,7 +155,7 @@ async def test_a_claim_stays_while_the_watch_has_yet_to_tell_of_an_object():
     live, recorder, objects = ground(Cluster(pod("p1", 21)), now=100.0)
     objects.begin(Group())
     objects.follow()
-    objects.take("pods", Listed(items=(), resource_version=20))
+    await objects.take("pods", Listed(items=(), resource_version=20))
     account = live.world.ledger.account(A, ())
     account.claims = [Claim(amounts={"pods": 2 * 10**9}, since=0.0)]
     async with asyncio.TaskGroup() as group:
@@ -180,6 +180,6 @@ async def test_drift_is_counted_once_however_often_it_is_looked_at():
 async def test_each_list_of_a_kind_is_counted():
     _, _, objects = ground(Cluster())
     for version in (20, 40):
-        objects.take("pods", Listed(items=(), resource_version=version))
+        await objects.take("pods", Listed(items=(), resource_version=version))
     text = objects.metrics.text(Tally(), leads=True, loaded=True).decode()
     assert 'quotatree_watch_lists_total{resource="pods"} 2.0' in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quotatree.engine.fence import Fence
+from quotatree.engine.fence import Fence, order
 from quotatree.engine.forest import Forest
 from quotatree.model.names import Namespace
 from quotatree.model.scope import ScopeTerm, scope_set
@@ -51,3 +51,20 @@ def test_a_namespace_that_nobody_named_is_a_tree_of_its_own() -> None:
     fence.note((Namespace("new"), ()), fenced=False)
     assert not fence.stands(Namespace("new"), ())
     assert fence.stands(ORG, ())
+
+
+def test_trees_are_fenced_one_after_the_other_the_busiest_for_its_size_first() -> None:
+    trees = Forest()
+    for name, parent in {
+        "big": None,
+        "b1": "big",
+        "b2": "big",
+        "small": None,
+        "s1": "small",
+    }.items():
+        trees.declare(Namespace(name), parent and Namespace(parent))
+    pods = {
+        Namespace(n): amount
+        for n, amount in {"b1": 5, "s1": 4, "big": 0, "stranger": 1, "b2": 0, "small": 0}.items()
+    }
+    assert order(trees, pods) == ["s1", "small", "b1", "big", "b2", "stranger"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from quotatree.engine.status import settle_doubts, status_of
+from quotatree.engine.status import STEP, settle_doubts, settling_doubts, status_of
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace
 from quotatree.testing import words
@@ -80,3 +80,9 @@ def test_a_limit_above_is_looser_whichever_name_it_has() -> None:
     assert found == [
         "an ancestor allows less, and the tightest wins: requests.cpu: 20 here, 10 above"
     ]
+
+
+def test_many_doubts_are_settled_by_steps():
+    world = words.world("; ".join(f"org > a{number}" for number in range(2 * STEP + 1)))
+    assert len(list(settling_doubts(world))) == 2
+    assert not world.doubted

@@ -7,6 +7,7 @@ import pytest
 
 from quotatree.engine import admit, plan, recount
 from quotatree.engine.account import Way
+from quotatree.engine.truth import STEP
 from quotatree.engine.world import World
 from quotatree.model.charge import Charge
 from quotatree.model.effect import PatchManagedStatus
@@ -509,3 +510,19 @@ def test_what_is_written_down_below_a_tightening_makes_no_room_there():
     what = lower(world, A)
     assert what is not None
     assert (str(what.used), str(what.hard)) == ("pods=3", "pods=5")
+
+
+def test_a_long_list_is_taken_in_by_steps_and_counts_only_when_it_is_whole():
+    truth = words.world("org: pods 9000 > a: holds pods 600").ledger.truth
+    steps = truth.relisting("pods", [pod("a", i) for i in range(600)], next(LATER))
+    assert [truth.knows("pods") for _ in steps] == [False, False]
+    assert truth.knows("pods")
+    assert truth.census.sums((A, ()))["pods"] == 600 * 10**9
+
+
+def test_a_later_list_is_taken_in_by_steps_too():
+    world = ground("org: pods 9000 > a: holds pods 600", a=600)
+    truth = world.ledger.truth
+    steps = truth.relisting("pods", [pod("a", i) for i in range(300, 1000)], next(LATER))
+    assert len(list(steps)) == 300 // STEP + 700 // STEP
+    assert truth.census.sums((A, ()))["pods"] == 700 * 10**9
