@@ -95,11 +95,17 @@ class Account:
 
     def solid(self) -> Amounts:
         """Return what the namespace holds without its slice: what it uses, and may be using."""
-        granted, self.slice = self.slice, NOTHING
-        try:
-            return self.held()
-        finally:
-            self.slice = granted
+        held = dict(self.used)
+        _raise_to(held, self.floor)
+        for reservation in self.reservations:
+            if not reservation.lease:
+                _raise_to(held, reservation.used)
+        return held
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether growth was granted of which nothing was seen yet."""
+        return any(r.grant is not None for r in self.reservations)
 
     def held(self, *, but: State | None = None) -> Amounts:
         """Return what the namespace holds, reservations included, those in state `but` left out."""

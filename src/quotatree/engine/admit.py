@@ -68,8 +68,8 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if not limits:
         if not review.dry_run:
             grant, base = ledger.truth.grant(review, now), review.old.resource_version
-            ledger.reserve(key, used, base=base, now=now, grant=grant)
             ledger.lessor.asked(key, review.old.used, review.new.used, now=now)
+            ledger.reserve(key, used, base=base, now=now, grant=grant)
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
     return (
@@ -98,13 +98,14 @@ def _take_back(
     key = (review.old.namespace, review.old.scopes)
     node, growing = ledger.forest.node(key[0]), {limit.resource for limit in limits}
 
-    def ask() -> tuple[list[Limit], bool]:
-        rooms = [available(node, key[1], resource) for resource in growing]
-        return ledger.obstacles(key, used), all(rooms)
+    def ask() -> tuple[list[Limit], list[int | None]]:
+        return ledger.obstacles(key, used), [available(node, key[1], r) for r in growing]
 
-    left, some = ledger.lessor.without(key, ask, but=key)
+    left, rooms = ledger.lessor.without(key, ask, but=key)
     if left == limits:
         return None
+    # Of a batch only the sum is known: what one limit is full for, others of it may not ask for.
+    some = rooms != ask()[1]
     if _alone(review):
         some = all(
             x.requested <= x.hard - x.charged + _unsettled_under(ledger, x, asking=key)
@@ -118,6 +119,9 @@ def _take_back(
     until = arrived + ledger.lessor.settings.wait
     if now < until:
         return Wait(until=until, limits=tuple(limits))
+    account = ledger.account(*key)
+    if account is not None:
+        account.spared = review.old.resource_version  # one of the four tries is gone by this
     return TryLater(reason=explain.TAKING_BACK)
 
 

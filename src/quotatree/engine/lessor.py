@@ -10,12 +10,13 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from quotatree.engine import room, slices
 from quotatree.engine.account import Account, AccountKey
 from quotatree.engine.forest import Amounts, Node
+from quotatree.engine.pace import Pace
 from quotatree.engine.reservation import Reservation, State
 from quotatree.engine.slices import Level, Offer, SliceSettings
 from quotatree.model.effect import WriteSlice
@@ -43,6 +44,7 @@ class Lessor:
         self.settings = settings
         self._ledger = ledger
         self._post = post
+        self._pace = Pace(ledger.forest)
         self._holders: set[AccountKey] = set()
         self._trees: dict[AccountKey, set[AccountKey]] = {}
         self._shape = -1
@@ -96,6 +98,7 @@ class Lessor:
     def asked(self, key: AccountKey, old: Resources, new: Resources, *, now: float) -> None:
         """Take in that a growth of usage from `old` to `new` was granted centrally."""
         if self.settings.enabled:
+            self._pace.note(key, now)
             self._steps[key] = (old, new)
             self._fresh.add(key)
             self._due.setdefault(key, now + self.settings.after)
@@ -204,6 +207,7 @@ class Lessor:
         """Find the slices that no longer fit."""
         rest = self.settings.rest
         self._pressed = {level: t for level, t in self._pressed.items() if t + rest > now}
+        self._pace.forget(now)
         if not self.settings.enabled:
             self._revoking = dict.fromkeys(self._holders, False) | self._revoking
             return
@@ -246,8 +250,17 @@ class Lessor:
         self._writes = min(writes, self._writes + writes * passed)
         urgent = [key for key, pressed in self._revoking.items() if pressed]
         gentle = [key for key, pressed in self._revoking.items() if not pressed]
-        due = [key for key, since in self._due.items() if since <= now]
+        due = [key for key, since in self._due.items() if since <= now and self._quiet(key, since)]
         return [*urgent, *[*gentle, *due][: max(0, int(self._writes))]]
+
+    def _quiet(self, key: AccountKey, since: float) -> bool:
+        """Whether a write is in nobody's way, or has been put off for long enough.
+
+        Where growth is in flight, one of the two would lose.
+        """
+        account = self._ledger.account(*key)
+        patient = since + self.settings.after > self._told
+        return not (patient and account is not None and account.in_flight)
 
     def write(self, key: AccountKey, *, now: float) -> WriteSlice | None:
         """Return the slice to be written for an account, counted from here on; None for nothing."""
@@ -306,7 +319,11 @@ class Lessor:
             deadline = now + self._ledger.timing.touch_after
             account.reservations.append(
                 Reservation(
-                    state=State.PENDING, base=account.resource_version, used=new, deadline=deadline
+                    State.PENDING,
+                    base=account.resource_version,
+                    used=new,
+                    deadline=deadline,
+                    lease=True,
                 )
             )
             self._post(key, account)
@@ -353,7 +370,7 @@ class Lessor:
         return bool(self._reclaimable(key)) or (account is not None and not account.slice)
 
     def _line(
-        self, key: AccountKey, nodes: Iterable[Node], resources: Iterable[str]
+        self, key: AccountKey, nodes: Sequence[Node], resources: Iterable[str]
     ) -> list[tuple[str, list[Level]]]:
         """Return for each resource how these levels stand, nearest first."""
         books, resources = [node.book(key[1]) for node in nodes], list(resources)
@@ -371,8 +388,9 @@ class Lessor:
                         charge=have[r],
                         solid=least[r],
                         slack=have[r] - book.gross.get(r, 0),
+                        pace=self._pace.of(node.name, key[1], r, now=self._told),
                     )
-                    for book, have, least in zip(books, charged, solid, strict=True)
+                    for node, book, have, least in zip(nodes, books, charged, solid, strict=True)
                 ],
             )
             for r in resources
