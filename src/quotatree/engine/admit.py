@@ -246,6 +246,7 @@ def _refuse(
         hard=Resources.from_nano(tight),
         used=Resources.from_nano(lowered),
         limits=tuple(limits),
+        returned=ledger.lessor.give_back(key),
     )
 
 

@@ -98,7 +98,7 @@ def test_a_burst_is_over_before_its_slice_is_written() -> None:
 def test_a_slice_is_not_written_while_growth_is_in_flight_or_not_for_long() -> None:
     tree = Tree("org: cpu 100, pods 99 > a", replace(SETTINGS, after=1.0))
     tree.grow("a", cpu="2", pods="1")
-    assert isinstance(tree.ask("a", NOW + 0.9, cpu="3", pods="2"), Admit)
+    assert isinstance(tree.ask("a", NOW + 1.8, cpu="3", pods="2"), Admit)
     assert tree.write(NOW + 1.9) == {}
     assert tree.write(NOW + 2.0) == {"a": "cpu=7,pods=6"}
 
@@ -294,6 +294,40 @@ def test_a_slice_on_its_way_is_taken_back_like_one_that_stands() -> None:
     assert isinstance(tree.ask("c", NOW + 0.3, cpu="9", pods="1"), Wait)
     assert tree.write(NOW + 0.3) == {"a": ""}
     assert isinstance(tree.ask("c", NOW + 0.4, cpu="9", pods="1"), Admit)
+
+
+def test_who_is_tightened_gives_its_slice_back_in_the_same_write() -> None:
+    tree = Tree("org: cpu 4, pods 9 > a; org > b: keeps cpu 1, keeps pods 1")
+    tree.give("a", cpu="1", pods="5")
+    tree.give("b", cpu="1", pods="1")
+    verdict = tree.ask("a", cpu="6", pods="6")
+    assert isinstance(verdict, Tighten)
+    assert verdict.returned == ("cpu", "pods")
+    kept = tree.ask("b", cpu="6", pods="6")
+    assert isinstance(kept, Wait | Tighten)
+    assert getattr(kept, "returned", ()) == ()
+
+
+def test_a_slice_is_not_taken_back_in_the_middle_of_a_growth_that_was_granted() -> None:
+    tree = Tree("org: cpu 10, pods 99 > a; org > c")
+    tree.give("a", cpu="5", pods="1")
+    assert isinstance(tree.ask("a", cpu="1", pods="2"), Admit)
+    assert isinstance(tree.ask("c", cpu="7", pods="1"), Wait)
+    assert tree.write(NOW + 0.05) == {}
+    tree.commit(replace(tree.quota("a"), used=Resources.parse({"cpu": "1", "pods": "2"})))
+    assert tree.write(NOW + 0.1) == {"a": ""}
+    assert isinstance(tree.ask("c", NOW + 0.1, cpu="7", pods="1"), Admit)
+
+
+def test_what_no_longer_fits_goes_when_nothing_is_asked_for_there() -> None:
+    tree = Tree("org: cpu 100 > a; org > b")
+    tree.give("a", cpu="20")
+    tree.give("b", cpu="20")
+    assert isinstance(tree.ask("a", cpu="99"), Wait)  # which presses for that of `b` alone
+    tree.world.see_quota(words.quota("org", hard={"cpu": "30"}, generation=2))
+    assert tree.write(NOW + 0.05) == {"b": ""}
+    tree.world.ledger.expire(NOW + 1.1)
+    assert tree.write(NOW + 1.1) == {"a": ""}
 
 
 def test_a_dry_run_takes_nothing_back_and_is_told_what_would_be() -> None:
