@@ -44,13 +44,8 @@ PIPE_WIDTH: Final = 140
 @click.option("--pairs", type=click.IntRange(min=1), default=7, show_default=True, help="Pairs.")
 @click.option(
     "--only",
-    type=click.Choice(["engine", "creation", "simulate"]),
+    type=click.Choice(["engine", "creation", "slices", "simulate"]),
     help="Measure one part. Default: all.",
-)
-@click.option(
-    "--slices",
-    is_flag=True,
-    help="Create pods within slices. Default: each growth asks the webhook.",
 )
 @click.option(
     "--name", default="bench", show_default=True, help="Sandbox; deleted before and after."
@@ -62,7 +57,6 @@ def main(
     strict: bool,
     pairs: int,
     only: str | None,
-    slices: bool,
     name: str,
 ) -> None:
     """Measure what quotatree costs beside native ResourceQuota, and its engine by itself.
@@ -77,10 +71,9 @@ def main(
     try:
         engine = _engine(progress, quick=quick) if only in {None, "engine"} else []
         simulated = _simulate(progress, quick=quick) if only in {None, "simulate"} else []
+        parts = [part for part in ("creation", "slices") if only in {None, part}]
         pairs_, controller, versions = (
-            _creation(progress, plan, name=name, slices=slices)
-            if only in {None, "creation"}
-            else ((), {}, {})
+            _creation(progress, plan, parts, name=name) if parts else ((), {}, {})
         )
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
@@ -91,7 +84,6 @@ def main(
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": round(time.time() - began),
         "quick": quick,
-        "slices": slices,
         "load": {"before": load, "after": machine.load()},
         "plan": dataclasses.asdict(plan),
         "machine": machine.describe(),
@@ -128,14 +120,22 @@ def _simulate(progress: Progress, *, quick: bool) -> list[dict[str, Any]]:
 
 
 def _creation(
-    progress: Progress, plan: Plan, *, name: str, slices: bool
+    progress: Progress, plan: Plan, parts: Sequence[str], *, name: str
 ) -> tuple[Sequence[Pair], dict[str, int], dict[str, str]]:
-    with _sandbox(name, progress, slices=slices) as sandbox:
-        before = machine.resident(sandbox.pids["quotatree"])
-        with progress.step("creating pods beside native quota", slow=True) as step:
-            taken = asyncio.run(creation.measure(sandbox, plan, told=_told(progress, step.tick)))
-        after = machine.resident(sandbox.pids["quotatree"])
-        versions = {"kubernetes": sandbox.versions.kubernetes, "etcd": sandbox.versions.etcd}
+    """Measure the way through the webhook and the one within slices, each by its controller."""
+    taken: list[Pair] = []
+    with _sandbox(name, progress, slices=parts[0] == "slices") as sandbox:
+        current, before = sandbox, machine.resident(sandbox.pids["quotatree"])
+        for part in parts:
+            inside = part == "slices"
+            current = install.start_in_sandbox(current, progress, slices=inside)
+            here = dataclasses.replace(plan, inside=inside)
+            what = "within slices" if inside else "through the webhook"
+            with progress.step(f"creating pods {what} beside native quota", slow=True) as step:
+                told = _told(progress, step.tick)
+                taken += asyncio.run(creation.measure(current, here, told=told))
+        after = machine.resident(current.pids["quotatree"])
+        versions = {"kubernetes": current.versions.kubernetes, "etcd": current.versions.etcd}
     return taken, {"before": before, "after": after}, versions
 
 

@@ -49,6 +49,9 @@ def of(pairs: Sequence[Pair], engine: Iterable[Mapping[str, Any]]) -> list[Bar]:
             ),
             Bar(what="p99 at depth 4, of native's", figure=p99.median, bar=1.5, unit=" ×"),
         ]
+    for name, taken in creation.by_scene(pairs).items():
+        if name.startswith("slices"):
+            found += _inside(taken)
     for size in engine:
         decision = figures.Spread.of(size["decide_us"])
         found.append(
@@ -69,6 +72,23 @@ def of(pairs: Sequence[Pair], engine: Iterable[Mapping[str, Any]]) -> list[Bar]:
                 )
             )
     return found
+
+
+def _inside(taken: Sequence[Pair]) -> list[Bar]:
+    """Return what growth within slices may cost."""
+    summary, width = creation.summary(taken), taken[0].other.width
+    where = "within slices" if width == 1 else f"within slices of {width} namespaces"
+    throughput, calls = summary["ratio_pods_per_second"], summary["calls_per_pod"]
+    return [
+        Bar(
+            what=f"pods/s {where}, of native's",
+            figure=throughput.median,
+            bar=0.95,
+            unit=" ×",
+            floor=True,
+        ),
+        Bar(what=f"calls for a pod {where}", figure=calls.greatest, bar=0.01, unit=""),
+    ]
 
 
 def of_simulation(runs: Iterable[Mapping[str, Any]]) -> list[Bar]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bench.engine import ROOM
@@ -62,6 +62,12 @@ def tree(depth: int, width: int) -> Scene:
         depth=depth,
         width=width,
     )
+
+
+def inside(width: int) -> tuple[Scene, Scene]:
+    """Return namespaces to be grown in within slices, on level 4, and native ones beside them."""
+    granted = replace(tree(4, width), name=f"slices-{width}", label="quotatree, within slices")
+    return replace(native(width), name=f"beside-{granted.name}"), granted
 
 
 async def put_up(client: Client, scene: Scene) -> None:
