@@ -20,6 +20,7 @@ from bench import creation, ground, machine, planting, report, scale, simulation
 from bench.creation import Pair, Plan
 from bench.forest import Forest
 from quotatree import sandbox as control_plane
+from quotatree.cli import install
 from quotatree.cluster import eventloop
 from quotatree.errors import QuotaTreeError
 from quotatree.sandbox import Progress
@@ -53,7 +54,7 @@ PIPE_WIDTH: Final = 140
 )
 @click.option(
     "--only",
-    type=click.Choice(["engine", "webhook", "creation", "simulate", "scale"]),
+    type=click.Choice(["engine", "webhook", "creation", "slices", "simulate", "scale"]),
     help="Measure one part. Default: all but scale, which takes its time.",
 )
 @click.option(
@@ -64,11 +65,6 @@ PIPE_WIDTH: Final = 140
     help="Size of the forest of --only scale. It is made once, and kept in the cache.",
 )
 @click.option("--prepare", is_flag=True, help="With --only scale: only make the forest.")
-@click.option(
-    "--slices",
-    is_flag=True,
-    help="Create pods within slices. Default: each growth asks the webhook.",
-)
 @click.option(
     "--name", default="bench", show_default=True, help="Sandbox; deleted before and after."
 )
@@ -83,7 +79,6 @@ def main(
     only: str | None,
     namespaces: int,
     prepare: bool,
-    slices: bool,
     name: str,
 ) -> None:
     """Measure what quotatree costs beside native ResourceQuota, and its engine by itself.
@@ -99,10 +94,9 @@ def main(
         engine = _engine(progress, quick=quick) if only in {None, "engine"} else []
         alone = _webhook(progress, quick=quick) if only in {None, "webhook"} else {}
         simulated = _simulate(progress, quick=quick) if only in {None, "simulate"} else []
+        parts = [part for part in ("creation", "slices") if only in {None, part}]
         pairs_, controller, versions = (
-            _creation(progress, plan, name=name, slices=slices)
-            if only in {None, "creation"}
-            else ((), {}, {})
+            _creation(progress, plan, parts, name=name) if parts else ((), {}, {})
         )
         forest = Forest(namespaces=namespaces)
         if prepare:
@@ -123,7 +117,6 @@ def main(
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": round(time.time() - began),
         "quick": quick,
-        "slices": slices,
         "namespaces": namespaces,
         "load": {"before": load, "after": machine.load()},
         "plan": dataclasses.asdict(plan),
@@ -169,14 +162,22 @@ def _simulate(progress: Progress, *, quick: bool) -> list[dict[str, Any]]:
 
 
 def _creation(
-    progress: Progress, plan: Plan, *, name: str, slices: bool
+    progress: Progress, plan: Plan, parts: Sequence[str], *, name: str
 ) -> tuple[Sequence[Pair], dict[str, int], dict[str, str]]:
-    with ground.fresh(name, progress, slices=slices) as sandbox:
-        before = machine.resident(sandbox.pids["quotatree"])
-        with progress.step("creating pods beside native quota", slow=True) as step:
-            taken = asyncio.run(creation.measure(sandbox, plan, told=_told(progress, step.tick)))
-        after = machine.resident(sandbox.pids["quotatree"])
-        versions = {"kubernetes": sandbox.versions.kubernetes, "etcd": sandbox.versions.etcd}
+    """Measure the way through the webhook and the one within slices, each by its controller."""
+    taken: list[Pair] = []
+    with ground.fresh(name, progress, slices=parts[0] == "slices") as sandbox:
+        current, before = sandbox, machine.resident(sandbox.pids["quotatree"])
+        for part in parts:
+            inside = part == "slices"
+            current = install.start_in_sandbox(current, progress, slices=inside)
+            here = dataclasses.replace(plan, inside=inside)
+            what = "within slices" if inside else "through the webhook"
+            with progress.step(f"creating pods {what} beside native quota", slow=True) as step:
+                told = _told(progress, step.tick)
+                taken += asyncio.run(creation.measure(current, here, told=told))
+        after = machine.resident(current.pids["quotatree"])
+        versions = {"kubernetes": current.versions.kubernetes, "etcd": current.versions.etcd}
     return taken, {"before": before, "after": after}, versions
 
 

@@ -70,8 +70,10 @@ def of(pairs: Sequence[Pair], engine: Iterable[Mapping[str, Any]]) -> list[Bar]:
 
 
 def _creation(pairs: Sequence[Pair]) -> Iterator[Bar]:
-    """Yield what the way through the webhook may cost, with room left and without."""
+    """Yield what growth may cost: through the webhook, with room left and without, or in slices."""
     for name, taken in creation.by_scene(pairs).items():
+        if name.startswith("slices"):
+            yield from _inside(taken)
         if not name.startswith("depth4"):
             continue
         width = taken[0].other.width
@@ -100,6 +102,23 @@ def of_webhook(found: Mapping[str, Any]) -> list[Bar]:
     """Return the bar of the webhook alone."""
     spent = found["decider_us"] + found["acceptor_us"]
     return [Bar(what="processor time of one review", figure=spent, bar=1000, unit=" µs")]
+
+
+def _inside(taken: Sequence[Pair]) -> list[Bar]:
+    """Return what growth within slices may cost."""
+    summary, width = creation.summary(taken), taken[0].other.width
+    where = "within slices" if width == 1 else f"within slices of {width} namespaces"
+    throughput, calls = summary["ratio_pods_per_second"], summary["calls_per_pod"]
+    return [
+        Bar(
+            what=f"pods/s {where}, of native's",
+            figure=throughput.median,
+            bar=0.95,
+            unit=" ×",
+            floor=True,
+        ),
+        Bar(what=f"calls for a pod {where}", figure=calls.greatest, bar=0.01, unit=""),
+    ]
 
 
 def of_simulation(runs: Iterable[Mapping[str, Any]]) -> list[Bar]:

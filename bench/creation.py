@@ -22,6 +22,10 @@ DEPTHS: Final = (1, 4, 8)
 SPREAD: Final = 8
 """Namespaces of the spread scenes. Native admission batches the requests of one namespace, so that
 spreading the same load makes more status writes, and each of them a call of the webhook."""
+MOST_WARM: Final = 10
+"""Samples that are taken at the most until slices are large enough for one."""
+OFFERED_AFTER: Final = 2.0
+"""Seconds in which a namespace that had to ask has its slice."""
 
 _CALLS: Final = re.compile(
     r'^apiserver_admission_webhook_admission_duration_seconds_(count|sum)\{.*name="usage\.'
@@ -32,13 +36,17 @@ _CALLS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured; `chosen` are names of scenes, none for all."""
+    """How much is measured; `chosen` are names of scenes, none for all.
+
+    `inside`: growth within slices, where the webhook is not asked.
+    """
 
     pods: int = 500
     creators: int = 32
     pairs: int = 5
     spread: int = SPREAD
     chosen: tuple[str, ...] = ()
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +111,8 @@ class Bench:
             self.told(f"setting up: {scene.label}", 0.0)
             await scenes.put_up(self.client, scene)
             await self._sample(scene, pods=self.plan.creators)  # caches and connections get warm
+            if self.plan.inside and scene.depth:
+                await self._until_slices_stand(scene)
         found: list[Pair] = []
         total = self.plan.pairs * len(against)
         for number in range(self.plan.pairs):
@@ -116,14 +126,31 @@ class Bench:
 
     def _against(self) -> Sequence[tuple[Scene, Scene]]:
         """Return which scene is compared with which."""
+        chosen, found = self.plan.chosen, self._inside() if self.plan.inside else self._outside()
+        return [both for both in found if not chosen or both[1].name in chosen]
+
+    def _inside(self) -> list[tuple[Scene, Scene]]:
+        return [scenes.inside(width) for width in (1, self.plan.spread)]
+
+    def _outside(self) -> list[tuple[Scene, Scene]]:
         native, others = scenes.native(1), [scenes.without(1)]
         others += [scenes.tree(depth, 1) for depth in DEPTHS]
         wide = (scenes.native(self.plan.spread), scenes.tree(4, self.plan.spread))
         widths = (1, self.plan.spread)
         tight = [(scenes.native(w, full=True), scenes.tree(4, w, full=True)) for w in widths]
-        found = [*((native, other) for other in others), wide, *tight]
-        chosen = self.plan.chosen
-        return [both for both in found if not chosen or both[1].name in chosen]
+        return [*((native, other) for other in others), wide, *tight]
+
+    async def _until_slices_stand(self, scene: Scene) -> None:
+        """Let a scene grow until a whole sample of it asks nobody.
+
+        Raises:
+            SandboxError: it still does after many samples.
+        """
+        for _ in range(MOST_WARM):
+            if not (await self._sample(scene)).calls:
+                return
+            await asyncio.sleep(OFFERED_AFTER)
+        raise SandboxError(f"{scene.label}: the webhook is asked all the same")
 
     async def _sample(self, scene: Scene, *, pods: int | None = None) -> Sample:
         pods = pods or self.plan.pods

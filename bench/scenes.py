@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bench.engine import ROOM
@@ -91,6 +91,12 @@ def tree(depth: int, width: int, *, full: bool = False) -> Scene:
 
 def _named(name: str, *, full: bool) -> str:
     return f"{name}-full" if full else name
+
+
+def inside(width: int) -> tuple[Scene, Scene]:
+    """Return namespaces to be grown in within slices, on level 4, and native ones beside them."""
+    granted = replace(tree(4, width), name=f"slices-{width}", label="quotatree, within slices")
+    return replace(native(width), name=f"beside-{granted.name}"), granted
 
 
 async def put_up(client: Client, scene: Scene) -> None:

@@ -22,7 +22,7 @@ class SliceStage(Stage):
     """A stage whose leaders hand out slices as large as may be."""
 
     def lead(self, epoch: int) -> None:
-        settings = SliceSettings(enabled=True, share=1, first=1, least=1, after=0)
+        settings = SliceSettings(enabled=True, share=1, first=1, least=1, after=0, runway=0)
         self.leaders[epoch] = world = World(Ledger(epoch=epoch, slices=settings))
         for name in HARD:
             world.see_quota(words.quota(name, hard=HARD[name].to_strings()))

@@ -21,6 +21,7 @@ from tests.service.webhook_reviews import (
 from quotatree.errors import ClusterError
 from quotatree.model import effect
 from quotatree.model.names import Namespace
+from quotatree.units.resources import Resources
 from quotatree.webhook import server
 
 USAGE, NAMESPACE, QUOTA = "/admit/usage", "/validate/namespace", "/validate/treequota"
@@ -284,6 +285,17 @@ async def test_a_batch_is_tightened_to_the_room_and_refused():
         # The room is kept for the retry: nobody takes it, and the retry does.
         assert not (await desk.ask(USAGE, growth(desk.managed("b"), pods="4")))["allowed"]
         assert (await desk.ask(USAGE, growth(desk.managed("a"), pods="7")))["allowed"]
+
+
+async def test_a_tightening_ends_the_slice_of_its_namespace_in_the_same_write():
+    async with office(ORG) as desk:
+        seen = desk.managed("a")
+        given = replace(seen, resource_version=10**6, slice=Resources.parse({"pods": "5"}))
+        desk.live.world.see_managed(given)
+        assert not (await desk.ask(USAGE, growth(desk.managed("a"), pods="9")))["allowed"]
+        (written,) = desk.apply.written
+        assert isinstance(written, effect.PatchManagedStatus)
+        assert written.annotations["slice.quotatree.dev/pods"] is None
 
 
 async def test_the_refusal_waits_until_quota_admission_sees_the_tightening():

@@ -87,7 +87,7 @@ class Controller:
         )
         self._unlisted = {paths.NAMESPACES, paths.RESOURCE_QUOTAS, paths.TREE_QUOTAS}
         self._pace = Pace(settings.writes)
-        self._due = due = Due(live.world.ledger.forest, bears=live.world.limits.bears)
+        self._due = Due(live.world.ledger.forest, bears=live.world.limits.bears)
         self._toucher = Toucher(live, self._lose_quietly)
         self._observer = Observer(client, live, settings=settings, wall=wall, metrics=self._metrics)
         self._slicer = Slicer(client, live, self.apply)

@@ -95,11 +95,17 @@ class Account:
 
     def solid(self) -> Amounts:
         """Return what the namespace holds without its slice: what it uses, and may be using."""
-        granted, self.slice = self.slice, NOTHING
-        try:
-            return self.held()
-        finally:
-            self.slice = granted
+        held = dict(self.used)
+        _raise_to(held, self.floor)
+        for reservation in self.reservations:
+            if not reservation.lease:
+                _raise_to(held, reservation.used)
+        return held
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether growth was granted of which nothing was seen yet."""
+        return any(r.grant is not None for r in self.reservations)
 
     def held(self, *, but: State | None = None) -> Amounts:
         """Return what the namespace holds, reservations included, those in state `but` left out."""
@@ -146,6 +152,10 @@ class Account:
             if r.base < resource_version or not any(r is one for one in asked)
         ]
 
+    def awaits_growth(self, timing: Timing, now: float) -> bool:
+        """Whether growth granted just now is still in flight: it or another write would lose."""
+        return self.in_flight and self.granted_at + timing.hold > now
+
     def may_miss(self, seen: ManagedQuota) -> bool:
         """Whether `seen` begins to count what was made while the namespace was born.
 
@@ -174,8 +184,8 @@ class Account:
         if self.resource_version <= tightening.base:
             # Its write may yet land, for as long as an API server works on a request.
             return tightening.since + timing.lost_after > now
-        if any(r.state is State.HELD for r in self.reservations):
-            return True  # the retry is still to be judged by it
+        if self.in_flight or any(r.state is State.HELD for r in self.reservations):
+            return True  # the retry is still to be judged by it, or to be committed
         # A batch is tried four times, and our write would be in the way of the later ones.
         recently = self.pressed_at + timing.retry > now
         return recently and tightening.since + 2 * timing.tightened > now

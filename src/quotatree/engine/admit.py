@@ -69,8 +69,8 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if not limits:
         if not review.dry_run:
             grant, base = ledger.truth.grant(review, now), review.old.resource_version
-            ledger.reserve(key, used, base=base, now=now, grant=grant)
             ledger.lessor.asked(key, review.old.used, review.new.used, now=now)
+            ledger.reserve(key, used, base=base, now=now, grant=grant)
         return Admit(reserved=not review.dry_run)
     ledger.tightenings.press(key, now)
     return (
@@ -99,13 +99,15 @@ def _take_back(
     key = (review.old.namespace, review.old.scopes)
     node, growing = ledger.forest.node(key[0]), {limit.resource for limit in limits}
 
-    def ask() -> tuple[list[Limit], bool]:
+    def ask() -> tuple[list[Limit], list[int | None]]:
         rooms = [available(node, key[1], resource) for resource in growing]
-        return ledger.obstacles(key, used, before=review.old.used.nanos()), all(rooms)
+        return ledger.obstacles(key, used, before=review.old.used.nanos()), rooms
 
-    left, some = ledger.lessor.without(key, ask, but=key)
+    left, rooms = ledger.lessor.without(key, ask, but=key)
     if left == limits:
         return None
+    # Of a batch only the sum is known: what one limit is full for, others of it may not ask for.
+    some = rooms != ask()[1]
     if _alone(review):
         some = all(
             x.requested <= x.hard - x.charged + _unsettled_under(ledger, x, asking=key)
@@ -119,6 +121,9 @@ def _take_back(
     until = arrived + ledger.lessor.settings.wait
     if now < until:
         return Wait(until=until, limits=tuple(limits), cause=Cause.SLICES)
+    account = ledger.account(*key)
+    if account is not None:
+        account.spared = review.old.resource_version  # one of the four tries is gone by this
     return TryLater(reason=explain.TAKING_BACK, cause=Cause.SLICES)
 
 
@@ -252,6 +257,7 @@ def _refuse(
         hard=Resources.from_nano(tight),
         used=Resources.from_nano(lowered),
         limits=tuple(limits),
+        returned=ledger.lessor.give_back(key),
     )
 
 

@@ -190,7 +190,9 @@ class Ledger:
         account.epoch = seen.epoch
         stands = self._fence.note(key, fenced=seen.epoch == self.epoch)
         account.used = used
-        account.slice = seen.slice.nanos()
+        if account.slice != (granted := seen.slice.nanos()):
+            account.slice = granted
+            account.spared = seen.resource_version  # our write cost a batch one of its tries
         account.ready = seen.ready
         account.tight = is_tight(seen)
         self.unmeasured.note(key, account)

@@ -10,12 +10,14 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from quotatree.engine import room, slices
 from quotatree.engine.account import Account, AccountKey
 from quotatree.engine.forest import Amounts, Node
+from quotatree.engine.holders import Holders
+from quotatree.engine.pace import Pace
 from quotatree.engine.reservation import Reservation, State
 from quotatree.engine.slices import Level, Offer, SliceSettings
 from quotatree.model.effect import WriteSlice
@@ -43,15 +45,15 @@ class Lessor:
         self.settings = settings
         self._ledger = ledger
         self._post = post
-        self._holders: set[AccountKey] = set()
-        self._trees: dict[AccountKey, set[AccountKey]] = {}
-        self._shape = -1
+        self._pace = Pace(ledger.forest)
+        self._holders = Holders(ledger.forest)
         self._steps: dict[AccountKey, tuple[Resources, Resources]] = {}
         self._offers: dict[AccountKey, Offer] = {}
         self._due: dict[AccountKey, float] = {}
         self._fresh: set[AccountKey] = set()
         self._undo: dict[AccountKey, tuple[bool, Offer | None]] = {}
-        self._revoking: dict[AccountKey, bool] = {}
+        self._revoking: dict[AccountKey, float] = {}
+        self._urgent: set[AccountKey] = set()
         self._pressed: dict[tuple[Namespace, ScopeSet], float] = {}
         self._told = 0.0
         self._next_round = 0.0
@@ -68,7 +70,7 @@ class Lessor:
             if not account.reservations:  # else one may be on its way
                 self._release(key)
             return
-        self._hold(key)
+        self._holders.add(key)
         offer = self._offers.get(key)
         if offer is not None and offer.is_low(account.slice, account.used):
             self._due.setdefault(key, 0.0)
@@ -82,20 +84,15 @@ class Lessor:
         self._fresh.discard(key)
         self._undo.pop(key, None)
 
-    def _hold(self, key: AccountKey) -> None:
-        if key not in self._holders:
-            self._holders.add(key)
-            self._shape = -1
-
     def _release(self, key: AccountKey) -> None:
-        if key in self._holders:
-            self._holders.discard(key)
-            self._shape = -1
+        self._holders.discard(key)
         self._revoking.pop(key, None)
+        self._urgent.discard(key)
 
     def asked(self, key: AccountKey, old: Resources, new: Resources, *, now: float) -> None:
         """Take in that a growth of usage from `old` to `new` was granted centrally."""
         if self.settings.enabled:
+            self._pace.note(key, now)
             self._steps[key] = (old, new)
             self._fresh.add(key)
             self._due.setdefault(key, now + self.settings.after)
@@ -116,7 +113,7 @@ class Lessor:
         """
         forest, scopes = self._ledger.forest, key[1]
         aside: list[tuple[Node, Amounts]] = []
-        for other in self._in_tree(key) - {but}:
+        for other in self._holders.in_tree(key) - {but}:
             account = self._ledger.account(*other)
             node = forest.node(other[0])
             held = node.book(scopes).held
@@ -128,20 +125,6 @@ class Lessor:
         finally:
             for node, held in aside:
                 forest.set_held(node, scopes, held)
-
-    def _in_tree(self, key: AccountKey) -> set[AccountKey]:
-        """Return who has a slice in the tree of an account."""
-        forest = self._ledger.forest
-        if self._shape != forest.shape:
-            self._shape = forest.shape
-            self._trees = {}
-            for holder in self._holders:
-                self._trees.setdefault(self._root(holder), set()).add(holder)
-        return self._trees.get(self._root(key), set())
-
-    def _root(self, key: AccountKey) -> AccountKey:
-        path = self._ledger.forest.path(key[0])
-        return (path[-1] if path else key[0], key[1])
 
     def _floor(self, key: AccountKey, account: Account) -> Amounts:
         """Return what a namespace may keep whatever others need: its own guarantee."""
@@ -183,11 +166,24 @@ class Lessor:
         for limit in limits:
             target = forest.node(limit.ancestor)
             self._pressed[limit.ancestor, tree[1]] = self._told if now is None else now
-            for key in self._in_tree(tree) - {but}:
+            for key in self._holders.in_tree(tree) - {but}:
                 below = target in forest.above(forest.node(key[0]))
                 if below and self._reclaimable(key).get(limit.resource):
-                    self._revoking[key] = True
+                    self._revoking.setdefault(key, self._told)
+                    self._urgent.add(key)
                     self._offers.pop(key, None)
+
+    def give_back(self, key: AccountKey) -> tuple[str, ...]:
+        """Return of which resources the slice of an account that is tightened is to end.
+
+        That goes with the write of the tightening: one of its own would cost the retry.
+        """
+        account = self._ledger.account(*key)
+        self._offers.pop(key, None)
+        self._due.pop(key, None)
+        self._fresh.discard(key)
+        kept = {} if account is None else self._floor(key, account)
+        return tuple(sorted(account.slice.keys() - kept.keys())) if account is not None else ()
 
     def pressed_at(self, limits: Iterable[Limit], scopes: ScopeSet) -> float:
         """Return when slices were in the way at one of these levels last; 0 if not lately."""
@@ -204,16 +200,18 @@ class Lessor:
         """Find the slices that no longer fit."""
         rest = self.settings.rest
         self._pressed = {level: t for level, t in self._pressed.items() if t + rest > now}
+        self._pace.forget(now)
         if not self.settings.enabled:
-            self._revoking = dict.fromkeys(self._holders, False) | self._revoking
+            self._revoking = dict.fromkeys(self._holders, now) | self._revoking
             return
-        for root in {self._root(key) for key in self._holders}:
-            self._trim(root)
+        for root in {self._holders.root(key) for key in self._holders}:
+            self._trim(root, now)
 
-    def _trim(self, root: AccountKey) -> None:
+    def _trim(self, root: AccountKey, now: float) -> None:
         """Take slices back where too much of a level is idle, those offered longest ago first."""
         forest = self._ledger.forest
-        holders = sorted(self._in_tree(root), key=lambda key: (self._offered_at(key), key[0]))
+        since = {key: offer.since for key, offer in self._offers.items()}
+        holders = sorted(self._holders.in_tree(root), key=lambda key: (since.get(key, 0.0), key[0]))
         lines = {key: set(forest.path(key[0])) for key in holders}
         nodes = [forest.node(name) for name in sorted(set().union(*lines.values()))]
         limited = {r for node in nodes for r in node.book(root[1]).hard}
@@ -225,12 +223,8 @@ class Lessor:
                         break
                     found = self._reclaimable(key).get(r, 0) if node.name in lines[key] else 0
                     if found:
-                        self._revoking.setdefault(key, False)
+                        self._revoking.setdefault(key, now)
                         left -= found
-
-    def _offered_at(self, key: AccountKey) -> float:
-        offer = self._offers.get(key)
-        return offer.since if offer is not None else 0.0
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -244,10 +238,28 @@ class Lessor:
             self._round(now)
         writes = self.settings.writes
         self._writes = min(writes, self._writes + writes * passed)
-        urgent = [key for key, pressed in self._revoking.items() if pressed]
-        gentle = [key for key, pressed in self._revoking.items() if not pressed]
-        due = [key for key, since in self._due.items() if since <= now]
-        return [*urgent, *[*gentle, *due][: max(0, int(self._writes))]]
+        urgent = [key for key in self._urgent if self._quiet(key)]
+        # In a namespace that is never quiet nothing is put off for ever.
+        gentle = self._timely(self._revoking, now=now, patience=self.settings.rest)
+        due = self._timely(self._due, now=now, patience=self.settings.after)
+        more = [*gentle, *(key for key in due if key not in self._revoking)]
+        return [*urgent, *more[: max(0, int(self._writes))]]
+
+    def _timely(
+        self, since: Mapping[AccountKey, float], *, now: float, patience: float
+    ) -> list[AccountKey]:
+        return [
+            key
+            for key, moment in since.items()
+            if key not in self._urgent and moment <= (now if self._quiet(key) else now - patience)
+        ]
+
+    def _quiet(self, key: AccountKey) -> bool:
+        """Whether a write is in no growth's way, or if others wait for it, in none granted."""
+        ledger, account = self._ledger, self._ledger.account(*key)
+        if account is not None and account.awaits_growth(ledger.timing, self._told):
+            return False
+        return key in self._urgent or not ledger.tightenings.in_use(key)
 
     def write(self, key: AccountKey, *, now: float) -> WriteSlice | None:
         """Return the slice to be written for an account, counted from here on; None for nothing."""
@@ -292,6 +304,7 @@ class Lessor:
             if self._reclaimable(key):
                 return floor
             del self._revoking[key]
+            self._urgent.discard(key)
         offered = self._offer(key, account, now=now, asked=asked)
         if offered is None and all(a <= account.slice.get(r, 0) for r, a in floor.items()):
             return None
@@ -299,14 +312,18 @@ class Lessor:
 
     def _count(self, key: AccountKey, account: Account, new: Amounts, *, now: float) -> None:
         """Count a slice that is about to grow, as a grant is counted."""
-        if not self._revoking.get(key):
+        if key not in self._urgent:
             self._writes -= 1
         if any(amount > account.slice.get(r, 0) for r, amount in new.items()):
-            self._hold(key)
+            self._holders.add(key)
             deadline = now + self._ledger.timing.touch_after
             account.reservations.append(
                 Reservation(
-                    state=State.PENDING, base=account.resource_version, used=new, deadline=deadline
+                    State.PENDING,
+                    base=account.resource_version,
+                    used=new,
+                    deadline=deadline,
+                    lease=True,
                 )
             )
             self._post(key, account)
@@ -342,7 +359,7 @@ class Lessor:
         """Whether new slices are handed out at this place now."""
         if self._resting(key, now) or self._ledger.unmeasured.below(key, wanted.keys()):
             return False
-        others, most = self._in_tree(key), self.settings.most
+        others, most = self._holders.in_tree(key), self.settings.most
         if len(others) < most or key in others:
             return True
         return sum(map(self._counts, others)) < most
@@ -353,7 +370,7 @@ class Lessor:
         return bool(self._reclaimable(key)) or (account is not None and not account.slice)
 
     def _line(
-        self, key: AccountKey, nodes: Iterable[Node], resources: Iterable[str]
+        self, key: AccountKey, nodes: Sequence[Node], resources: Iterable[str]
     ) -> list[tuple[str, list[Level]]]:
         """Return for each resource how these levels stand, nearest first."""
         books, resources = [node.book(key[1]) for node in nodes], list(resources)
@@ -371,8 +388,9 @@ class Lessor:
                         charge=have[r],
                         solid=least[r],
                         slack=have[r] - book.gross.get(r, 0),
+                        pace=self._pace.of(node.name, key[1], r, now=self._told),
                     )
-                    for book, have, least in zip(books, charged, solid, strict=True)
+                    for node, book, have, least in zip(nodes, books, charged, solid, strict=True)
                 ],
             )
             for r in resources

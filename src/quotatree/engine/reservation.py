@@ -114,7 +114,8 @@ class Reservation:
     """One reservation of an account: `used` is the usage that it stands for, in full.
 
     `base` is the resourceVersion that the write has to replace, `deadline` the moment (seconds of
-    the caller's monotonic clock) of its next TIME. `grant` goes with growth that was granted.
+    the caller's monotonic clock) of its next TIME. `grant` goes with growth that was granted,
+    `lease` with a slice that is being written: nobody uses that yet.
     """
 
     state: State
@@ -123,6 +124,7 @@ class Reservation:
     used: Amounts
     deadline: float
     grant: Grant | None = None
+    lease: bool = False
 
     def pass_time(self, now: float, *, again: float) -> bool:
         """Let time happen if the deadline has passed; returns whether its object is to be touched.

@@ -5,7 +5,7 @@ it judges. The ledger counts it as held, used or not. For a level a::
 
     solid(a) = its charge if every slice were reduced to what its namespace uses
     idle(a)  = charge(a) - solid(a)
-    free(a)  = hard(a) - solid(a)
+    free(a)  = hard(a) - solid(a) - what it will use up soon at its pace (`engine.pace`)
 
     offers:  idle(a) ≤ free(a) / share       at every level above
     kept:    idle(a) ≤ 2 · free(a) / share
@@ -61,6 +61,10 @@ class SliceSettings:
     """The smallest offer, in multiples of what the namespace asked for last: a smaller one is not
     worth its write. More: there are none any more the sooner, as a tree fills; and trees with small
     limits have none at all."""
+    runway: float = 5.0
+    """Seconds for which the pace of late must leave a level room; only what is free beyond that is
+    shared out. Longer: slices vanish the earlier before a limit, and fewer of them stand in a
+    request's way; shorter: fewer calls in a tree that fills."""
     horizon: float = 5.0
     """Seconds of growth that an offer is to last. Longer: fewer writes, more idle room."""
     most: int = 64
@@ -96,12 +100,16 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One level above (and with) a namespace, in one resource; `slack` is its guarantee's."""
+    """One level above (and with) a namespace, in one resource.
+
+    `slack` is its guarantee's; `pace` is how much it has been filling in a second lately.
+    """
 
     hard: int | None
     charge: int
     solid: int
     slack: int
+    pace: int = 0
 
     @property
     def idle(self) -> int:
@@ -112,15 +120,20 @@ class Level:
         """Return how much more it lets stand idle, None where nothing is limited."""
         if self.hard is None:
             return None
-        return max(0, (self.hard - self.solid) // settings.share - self.idle)
+        return max(0, self._free(self.hard, settings) // settings.share - self.idle)
 
     def excess(self, settings: SliceSettings) -> int:
         """Return how much of what stands idle has to go, so that offers are possible again."""
         if self.hard is None:
             return 0
-        free = max(0, self.hard - self.solid)
+        free = self._free(self.hard, settings)
         kept = self.idle * settings.share <= _KEPT * free
         return 0 if kept else self.idle - free // settings.share
+
+    def _free(self, hard: int, settings: SliceSettings) -> int:
+        """Return what will not be used up soon."""
+        soon = self.pace * int(1000 * settings.runway) // 1000
+        return max(0, hard - self.solid - soon)
 
 
 def allowed(line: Sequence[Level], settings: SliceSettings) -> int | None:

@@ -73,8 +73,9 @@ class Wait:
 class Tighten:
     """Lower `status.hard` to `hard`, see it arrive, then refuse: the API server judges one by one.
 
-    `used` puts a usage right that is too high, in the same write. It carries `resource_version`;
-    the ledger already holds the room for the retry.
+    `used` puts a usage right that is too high, in the same write, and slices of the `returned`
+    resources end with it. It carries `resource_version`; the ledger already holds the room for the
+    retry.
     """
 
     namespace: Namespace
@@ -83,6 +84,7 @@ class Tighten:
     hard: Resources
     limits: tuple[Limit, ...]
     used: Resources = EMPTY
+    returned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from quotatree.model.verdict import (
     Verdict,
     Wait,
 )
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 REVIEW: Final = 0.85
 """Seconds from its arrival in which a review is answered: the API server gives it one second."""
@@ -164,7 +164,10 @@ class Desk:
             resource_version=verdict.resource_version,
             hard=verdict.hard,
             used=verdict.used,
-            annotations={names.ANNOTATION_LIMITED_BY: limited_by},
+            annotations={
+                names.ANNOTATION_LIMITED_BY: limited_by,
+                **managed.slice_to_annotations(EMPTY, verdict.returned),
+            },
         )
         try:
             written = managed.parse(await self.apply(write))

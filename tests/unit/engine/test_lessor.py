@@ -20,7 +20,7 @@ from quotatree.testing import words
 from quotatree.units.resources import Resources
 
 NOW = 100.0
-SETTINGS = SliceSettings(enabled=True, after=0.0)
+SETTINGS = SliceSettings(enabled=True, after=0.0, runway=0.0)
 
 
 class Tree:
@@ -88,11 +88,34 @@ def test_who_had_to_ask_is_offered_more_at_the_next_tick() -> None:
 
 
 def test_a_burst_is_over_before_its_slice_is_written() -> None:
-    tree = Tree("org: cpu 100 > a", SliceSettings(enabled=True, after=1.0))
+    tree = Tree("org: cpu 100 > a", replace(SETTINGS, after=1.0))
     for used in range(1, 6):
         tree.grow("a", cpu=str(used))
     assert tree.write(NOW + 0.9) == {}
     assert tree.write(NOW + 1.0) == {"a": "cpu=9"}
+
+
+def test_a_slice_is_not_written_while_growth_is_in_flight_or_not_for_long() -> None:
+    tree = Tree("org: cpu 100, pods 99 > a", replace(SETTINGS, after=1.0))
+    tree.grow("a", cpu="2", pods="1")
+    assert isinstance(tree.ask("a", NOW + 1.8, cpu="3", pods="2"), Admit)
+    assert tree.write(NOW + 1.9) == {}
+    assert tree.write(NOW + 2.0) == {"a": "cpu=7,pods=6"}
+
+
+@pytest.mark.parametrize(
+    ("later", "want"),
+    [pytest.param(1.0, {}, id="at once"), pytest.param(2.5, {"a": "cpu=15"}, id="slowly")],
+)
+def test_nothing_is_offered_in_a_tree_that_will_be_full_soon(
+    later: float, want: dict[str, str]
+) -> None:
+    tree = Tree("org: cpu 100 > a; org > b", replace(SETTINGS, runway=5.0))
+    tree.grow("b", cpu="10")
+    tree.lessor.drop((Namespace("b"), UNSCOPED))
+    assert isinstance(tree.ask("a", NOW + later, cpu="3"), Admit)
+    tree.commit(replace(tree.quota("a"), used=Resources.parse({"cpu": "3"})))
+    assert tree.write(NOW + later) == want
 
 
 def test_a_slice_is_counted_before_it_is_written() -> None:
@@ -159,7 +182,7 @@ def test_a_slice_fits_where_its_namespace_may_be_moving_to_as_well() -> None:
 
 
 def test_where_it_is_switched_off_slices_are_taken_back() -> None:
-    tree = Tree("org: cpu 100 > a; org > b", SliceSettings())
+    tree = Tree("org: cpu 100 > a; org > b", SliceSettings(enabled=False))
     tree.grow("a", cpu="2")
     tree.give("b", cpu="9")
     assert tree.write() == {"b": ""}
@@ -245,6 +268,66 @@ def test_one_request_that_does_not_fit_anyhow_takes_nothing_back(
     tree.give("a", cpu="5")
     assert isinstance(tree.ask("c", cpu=cpu, pods="1"), kind)
     assert bool(tree.write()) == (kind is Wait)
+
+
+def test_a_batch_takes_back_what_stands_idle_though_another_limit_in_its_way_is_full() -> None:
+    tree = Tree("org: gpu 2, pods 10 > a; org > b: holds gpu 2, holds pods 2; org > c")
+    tree.give("a", pods="6")
+    assert isinstance(tree.ask("c", pods="4", gpu="1"), Wait)
+    assert tree.write() == {"a": ""}
+    assert isinstance(tree.ask("c", NOW + 0.1, pods="4", gpu="1"), Tighten)
+
+
+def test_a_batch_that_finds_no_more_room_takes_nothing_back() -> None:
+    tree = Tree("org: cpu 10, pods 10 > a > d; org > a: cpu 9 > c: holds cpu 9")
+    tree.give("d", pods="5")
+    assert isinstance(tree.ask("c", cpu="11", pods="2"), Tighten)
+    assert tree.write() == {}
+
+
+def test_a_slice_on_its_way_is_taken_back_like_one_that_stands() -> None:
+    tree = Tree("org: cpu 10, pods 99 > a; org > c")
+    tree.grow("a", cpu="500m")
+    sent = tree.decided()["a"]
+    assert isinstance(tree.ask("c", NOW + 0.3, cpu="9", pods="1"), Wait)
+    tree.commit(replace(tree.quota("a"), slice=sent.slice))
+    assert isinstance(tree.ask("c", NOW + 0.3, cpu="9", pods="1"), Wait)
+    assert tree.write(NOW + 0.3) == {"a": ""}
+    assert isinstance(tree.ask("c", NOW + 0.4, cpu="9", pods="1"), Admit)
+
+
+def test_who_is_tightened_gives_its_slice_back_in_the_same_write() -> None:
+    tree = Tree("org: cpu 4, pods 9 > a; org > b: keeps cpu 1, keeps pods 1")
+    tree.give("a", cpu="1", pods="5")
+    tree.give("b", cpu="1", pods="1")
+    verdict = tree.ask("a", cpu="6", pods="6")
+    assert isinstance(verdict, Tighten)
+    assert verdict.returned == ("cpu", "pods")
+    kept = tree.ask("b", cpu="6", pods="6")
+    assert isinstance(kept, Wait | Tighten)
+    assert getattr(kept, "returned", ()) == ()
+
+
+def test_a_slice_is_not_taken_back_in_the_middle_of_a_growth_that_was_granted() -> None:
+    tree = Tree("org: cpu 10, pods 99 > a; org > c")
+    tree.give("a", cpu="5", pods="1")
+    assert isinstance(tree.ask("a", cpu="1", pods="2"), Admit)
+    assert isinstance(tree.ask("c", cpu="7", pods="1"), Wait)
+    assert tree.write(NOW + 0.05) == {}
+    tree.commit(replace(tree.quota("a"), used=Resources.parse({"cpu": "1", "pods": "2"})))
+    assert tree.write(NOW + 0.1) == {"a": ""}
+    assert isinstance(tree.ask("c", NOW + 0.1, cpu="7", pods="1"), Admit)
+
+
+def test_what_no_longer_fits_goes_when_nothing_is_asked_for_there() -> None:
+    tree = Tree("org: cpu 100 > a; org > b")
+    tree.give("a", cpu="20")
+    tree.give("b", cpu="20")
+    assert isinstance(tree.ask("a", cpu="99"), Wait)  # which presses for that of `b` alone
+    tree.world.see_quota(words.quota("org", hard={"cpu": "30"}, generation=2))
+    assert tree.write(NOW + 0.05) == {"b": ""}
+    tree.world.ledger.expire(NOW + 1.1)
+    assert tree.write(NOW + 1.1) == {"a": ""}
 
 
 def test_a_dry_run_takes_nothing_back_and_is_told_what_would_be() -> None:

@@ -10,8 +10,10 @@ from quotatree.engine.slices import Level, Offer, SliceSettings
 SETTINGS = SliceSettings(enabled=True, share=4, first=4, horizon=5.0)
 
 
-def level(hard: int | None, *, charge: int = 0, idle: int = 0, slack: int = 0) -> Level:
-    return Level(hard=hard, charge=charge, solid=charge - idle, slack=slack)
+def level(
+    hard: int | None, *, charge: int = 0, idle: int = 0, slack: int = 0, pace: int = 0
+) -> Level:
+    return Level(hard=hard, charge=charge, solid=charge - idle, slack=slack, pace=pace)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,8 @@ def level(hard: int | None, *, charge: int = 0, idle: int = 0, slack: int = 0) -
         pytest.param([level(100, charge=100)], 0, id="nothing of a full one"),
         pytest.param([level(90, charge=100)], 0, id="nothing of an exceeded one"),
         pytest.param([level(100, charge=70, idle=10)], 0, id="what others hold idle counts"),
+        pytest.param([level(100, pace=12)], 10, id="what will be used up soon is not free"),
+        pytest.param([level(100, pace=30)], 0, id="nothing of one that will be full soon"),
         pytest.param([level(100), level(40), level(None)], 10, id="the tightest level decides"),
         pytest.param([level(100, charge=96, slack=8)], 9, id="all of the own guarantee"),
         pytest.param(
@@ -50,6 +54,8 @@ def test_a_level_lets_a_part_of_its_free_room_stand_idle(
         pytest.param(level(100, charge=81, idle=20), 11, id="more goes, to what is offered"),
         pytest.param(level(100, charge=100, idle=1), 1, id="nearly full: all of it"),
         pytest.param(level(50, charge=100, idle=40), 40, id="lowered: all of it"),
+        pytest.param(level(100, charge=50, idle=10, pace=8), 0, id="it fills slowly enough"),
+        pytest.param(level(100, charge=50, idle=10, pace=12), 10, id="full soon: all of it"),
     ],
 )
 def test_what_stands_idle_shrinks_as_a_level_fills(one: Level, want: int) -> None:
