@@ -24,12 +24,14 @@ from typing import Any, Final
 import click
 
 from quotatree.cli import options, plan_uninstall
-from quotatree.cluster import paths, together
+from quotatree.cluster import letting_go, paths, together
 from quotatree.cluster.client import Client
+from quotatree.codec import managed
 from quotatree.errors import ClusterError
 from quotatree.manifests import objects
 from quotatree.manifests.settings import DEFAULT_NAMESPACE
 from quotatree.model import names
+from quotatree.model.effect import DeleteManaged
 
 PART_OF: Final = f"app.kubernetes.io/part-of={objects.NAME}"
 """Selects everything of the installation."""
@@ -143,8 +145,7 @@ async def _pass(client: Client, report: _Report) -> int:
     """Remove what there is; returns how much it was."""
     quotas = await _delete_all(client, paths.TREE_QUOTAS, await _list(client, paths.TREE_QUOTAS))
     selector = f"{names.LABEL_MANAGED}=true"
-    managed = await _list(client, paths.RESOURCE_QUOTAS, selector)
-    counted = await _delete_all(client, paths.RESOURCE_QUOTAS, managed)
+    counted = await _let_go_of(client, await _list(client, paths.RESOURCE_QUOTAS, selector))
     spaces = await _clean_namespaces(client)
     report.say("TreeQuotas removed", quotas)
     report.say("managed ResourceQuotas removed", counted)
@@ -179,6 +180,16 @@ async def _delete_all(client: Client, kind: paths.Kind, found: list[dict[str, An
         )
 
     await _each(found, delete)
+    return len(found)
+
+
+async def _let_go_of(client: Client, found: list[dict[str, Any]]) -> int:
+    async def let_go(obj: dict[str, Any]) -> None:
+        quota = managed.parse(obj)
+        what = DeleteManaged(namespace=quota.namespace, quota=quota.name, uid=quota.uid)
+        await letting_go.let_go(client, what)
+
+    await _each(found, let_go)
     return len(found)
 
 

@@ -1,6 +1,7 @@
 """Effects to requests: the one place that changes the cluster.
 
-One request an effect, but for ownerReferences and finalizers, which are lists and are read first.
+One request an effect, but for ownerReferences and finalizers, which are lists and are read first,
+and for managed ResourceQuotas, which are emptied before they go.
 A write that lost its compare-and-swap, or whose object is gone, raises `ClusterError` (409, 404):
 the event that made it lose is on its way and asks for a new plan.
 """
@@ -14,6 +15,7 @@ from typing import Any, Final, assert_never
 
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
+from quotatree.cluster.letting_go import let_go
 from quotatree.codec import managed, namespaces, quotas
 from quotatree.errors import ClusterError
 from quotatree.manifests import gate, quota_policies
@@ -52,9 +54,7 @@ async def carry_out(  # noqa: C901, PLR0911 - one case each
         case effect.AskRecount():
             return await _ask_recount(client, what)
         case effect.DeleteManaged():
-            return await client.delete(
-                paths.RESOURCE_QUOTAS, what.quota, namespace=what.namespace, uid=what.uid
-            )
+            return await let_go(client, what)
         case effect.WriteStatus():
             return await _write_status(client, what, now=now, conditions=conditions)
         case effect.Emit():
