@@ -66,7 +66,8 @@ def _sandbox(name: str, progress: Progress) -> Iterator[SandboxState]:
     control_plane.down(name, purge=True, progress=progress)
 
     def into(current: SandboxState, shown: Progress) -> SandboxState:
-        return install.into_sandbox(current, shown, replicas=len(REPLICAS))
+        # Within slices growth goes on without anybody, and no gap would be seen.
+        return install.into_sandbox(current, shown, replicas=len(REPLICAS), slices=False)
 
     try:
         settings = control_plane.Settings(name=name)

@@ -171,7 +171,7 @@ def _container(settings: InstallSettings) -> dict[str, Any]:
             f"--namespace={settings.namespace}",
             f"--webhook-port={objects.WEBHOOK_PORT}",
             "--log-format=json",
-            *(["--slices"] if settings.slices else []),
+            *([] if settings.slices else ["--no-slices"]),
         ],
         "env": [_from_pod("POD_NAME", "metadata.name"), _from_pod("POD_IP", "status.podIP")],
         "ports": [{"name": "webhook", "containerPort": objects.WEBHOOK_PORT}],
