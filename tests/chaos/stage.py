@@ -81,7 +81,10 @@ def ground(name: str, progress: control_plane.Progress) -> Iterator[Ground]:
         running.append(process)
         started.append(Links(process))
         servers = [f"https://127.0.0.1:{port}" for port in started[0].ports]
-        return install.into_sandbox(current, shown, replicas=len(REPLICAS), servers=servers)
+        # Within slices growth goes on without anybody, and no gap would be seen.
+        return install.into_sandbox(
+            current, shown, replicas=len(REPLICAS), slices=False, servers=servers
+        )
 
     settings = control_plane.Settings(name=name, api_servers=API_SERVERS)
     try:

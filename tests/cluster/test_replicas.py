@@ -39,7 +39,8 @@ def sandbox() -> Iterator[control_plane.SandboxState]:
     progress = control_plane.Plain(sys.__stderr__ or sys.stderr)
 
     def several(current: control_plane.SandboxState, shown: Any) -> control_plane.SandboxState:
-        return install.into_sandbox(current, shown, replicas=REPLICAS)
+        # Within slices growth would go on without anybody, and no gap would be seen.
+        return install.into_sandbox(current, shown, replicas=REPLICAS, slices=False)
 
     try:
         settings = control_plane.Settings(name=name)

@@ -1,12 +1,8 @@
 """Slices: growth inside one asks nobody, and one that stands idle keeps nobody from its room."""
 
 import asyncio
-import functools
 import itertools
-import os
 import re
-import sys
-from collections.abc import Iterator
 
 import pytest
 from tests.cluster.harness import halves, load, trees
@@ -15,29 +11,15 @@ from tests.cluster.harness.judge import Judge
 from tests.cluster.lifecycle_fixtures import deciding
 
 from quotatree import sandbox as control_plane
-from quotatree.cli import install
 from quotatree.cluster.client import Client
 from quotatree.codec import managed
+from quotatree.engine import pace
 from quotatree.model import names
 from quotatree.model.names import Namespace
 from quotatree.sandbox import SandboxState
 from quotatree.units.resources import Resources
 
 pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def tree_sandbox() -> Iterator[SandboxState]:
-    """A control plane with a quotatree that hands out slices."""
-    name = f"test-{os.getpid()}-slices"
-    progress = control_plane.Plain(sys.__stderr__ or sys.stderr)
-    settings = control_plane.Settings(name=name)
-    handing_out = functools.partial(install.into_sandbox, slices=True)
-    try:
-        yield control_plane.up(settings, progress=progress, install=handing_out)
-    finally:
-        control_plane.down(name, purge=True)
-
 
 _SERIAL = itertools.count(1)
 CALLS = re.compile(
@@ -109,8 +91,14 @@ async def test_growth_inside_a_slice_asks_nobody_even_when_nobody_is_there(
 
 
 async def leave_idle(client: Client, tree: trees.Tree, name: Namespace, *, pods: int) -> None:
-    """Create pods, one after the other, and return when the namespace could grow by itself."""
-    used = await load.burst(client, some(name, "used", pods), creators=1)
+    """Create pods, the last of them in peace, and return when the namespace could grow by itself.
+
+    Where a tree fills quickly nothing is offered, so this waits until growth before is forgotten.
+    """
+    *some_, last = some(name, "used", pods)
+    used = await load.burst(client, some_, creators=len(some_))
+    await asyncio.sleep(pace.FORGOTTEN + 0.5)
+    used.append(await load.create(client, last))
     assert all(answer.admitted for answer in used), load.told(used)
 
     async def so() -> bool:
@@ -120,25 +108,30 @@ async def leave_idle(client: Client, tree: trees.Tree, name: Namespace, *, pods:
 
 
 async def test_idle_slices_elsewhere_keep_nobody_from_the_last_room(admin: Client) -> None:
-    """Fifty at once over five siblings, room for half of them, and others hold a part of it."""
+    """Fifty at once over five siblings, room for half of them, and others hold a part of it.
+
+    Among them are ten that do not fit anyhow: for their sake the others must not be refused.
+    """
+    with_gpu = Resources.parse({"cpu": "100m", "nvidia.com/gpu": "1"})
 
     async def prepare(tree: trees.Tree) -> None:
+        await halves.use(admin, tree["other"], halves.ROOM - 6)
+        taken = await load.create(admin, some(tree["other"], "gpu", 1, with_gpu)[0])
+        assert taken.admitted, taken.message
         await leave_idle(admin, tree, tree["more"], pods=5)
-        await halves.use(admin, tree["other"], halves.ROOM - 5)
-        assert await idle(admin, tree, tree["more"])
 
-    shape = "org: cpu 5, pods 1000 > a1..5; org > other; org > more"
-    await halves.play(admin, shape, [f"a{i}" for i in range(1, 6)], prepare=prepare)
+    shape = "org: cpu 5, pods 1000, requests.nvidia.com/gpu 1 > a1..5; org > other; org > more"
+    leaves = [f"a{i}" for i in range(1, 6)]
+    await halves.play(admin, shape, leaves, prepare=prepare, vain=with_gpu)
 
 
 async def test_one_request_takes_all_the_room_that_slices_hold(admin: Client) -> None:
     """It fits to the last milli, though others hold a part of that and do not use it."""
     tree = await trees.plant(admin, "org: cpu 5, pods 1000 > a; org > b > c; org > d")
     async with Judge(admin, tree) as judge:
-        await leave_idle(admin, tree, tree["a"], pods=10)
         used = await load.burst(admin, some(tree["c"], "used", 10), creators=10)
         assert all(answer.admitted for answer in used), load.told(used)
-        assert await idle(admin, tree, tree["a"])
+        await leave_idle(admin, tree, tree["a"], pods=10)
         last = Resources.parse({"cpu": "3"})
         answer = await load.create(admin, some(tree["d"], "last", 1, last)[0])
         assert answer.admitted, answer.message

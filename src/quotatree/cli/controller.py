@@ -55,7 +55,7 @@ from quotatree.cli import options
 )
 @click.option(
     "--slices/--no-slices",
-    default=False,
+    default=True,
     show_default=True,
     help="Let namespaces grow within slices without asking, also while no replica answers.",
 )

@@ -30,7 +30,7 @@ def into_sandbox(
     progress: Progress,
     *,
     replicas: int | None = None,
-    slices: bool = False,
+    slices: bool = True,
     servers: Sequence[str] | None = None,
 ) -> SandboxState:
     """Install quotatree into a sandbox, start it, and return when it decides.
@@ -51,7 +51,7 @@ def start_in_sandbox(
     progress: Progress,
     *,
     replicas: int | None = None,
-    slices: bool = False,
+    slices: bool = True,
     servers: Sequence[str] | None = None,
 ) -> SandboxState:
     """Start the controller of an installed quotatree, and return when it decides.
@@ -74,10 +74,10 @@ def start_in_sandbox(
     return started
 
 
-def commands(state: SandboxState, count: int, *, slices: bool = False) -> dict[str, list[str]]:
+def commands(state: SandboxState, count: int, *, slices: bool = True) -> dict[str, list[str]]:
     """Return what is to run: one replica at the webhook's port, or several and the front there."""
     webhook, run = state.ports.webhook, (sys.executable, "-m")
-    more = ("--slices",) if slices else ()
+    more = () if slices else ("--no-slices",)
     if count == 1:
         only = _controller(state, REPLICAS[0], webhook)
         return {REPLICAS[0]: [*run, "quotatree", *only, *more]}

@@ -65,7 +65,7 @@ _WRITERS = {"yaml": install.to_yaml, "json": install.to_json}
 )
 @click.option(
     "--slices/--no-slices",
-    default=False,
+    default=True,
     show_default=True,
     help="Let namespaces grow within slices without asking the controller.",
 )

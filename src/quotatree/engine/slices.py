@@ -44,7 +44,7 @@ _KEPT: Final = 2
 class SliceSettings:
     """Who may grow how far without asking."""
 
-    enabled: bool = False
+    enabled: bool = True
     """Whether slices are handed out. Without, every growth asks the webhook, and nothing grows
     while no replica answers; those that stand are taken back."""
     share: int = 4

@@ -43,7 +43,7 @@ class InstallSettings:
     usage_timeout_seconds: int = 1
     """Seconds that one decision about usage may take; quota admission calls up to four times."""
 
-    slices: bool = False
+    slices: bool = True
     """Whether namespaces get slices, within which they grow without asking. Without, every growth
     asks the controller, and waits for one while there is none."""
 

@@ -14,6 +14,7 @@ from quotatree.units.resources import Resources
 SMALL: Final = Resources.parse({"cpu": "100m"})
 ROOM: Final = 25
 CROWD: Final = 2 * ROOM
+VAIN: Final = 10
 
 Prepare = Callable[[trees.Tree], Awaitable[None]]
 
@@ -23,10 +24,17 @@ def pods(namespace: Namespace, name: str, count: int, size: Resources = SMALL) -
     return [load.Ask(namespace=namespace, name=f"{name}-{i}", size=size) for i in range(count)]
 
 
-def spread(tree: trees.Tree, leaves: list[str]) -> Iterator[load.Ask]:
-    """Yield a crowd of equal pods, spread evenly."""
+def spread(
+    tree: trees.Tree, leaves: list[str], vain: Resources | None = None
+) -> Iterator[load.Ask]:
+    """Yield a crowd of equal pods, spread evenly, and some of the size `vain` among them."""
+    every = CROWD // VAIN
     for i in range(CROWD):
-        yield load.Ask(namespace=tree[leaves[i % len(leaves)]], name=f"p-{i}", size=SMALL)
+        namespace = tree[leaves[i % len(leaves)]]
+        if vain is not None and i % every == 0:
+            place = tree[leaves[i // every % len(leaves)]]
+            yield load.Ask(namespace=place, name=f"vain-{i}", size=vain)
+        yield load.Ask(namespace=namespace, name=f"p-{i}", size=SMALL)
 
 
 async def use(client: Client, namespace: Namespace, count: int) -> None:
@@ -35,9 +43,17 @@ async def use(client: Client, namespace: Namespace, count: int) -> None:
     assert all(answer.admitted for answer in used), load.told(used)
 
 
-async def play(client: Client, shape: str, leaves: list[str], *, prepare: Prepare) -> None:
+async def play(
+    client: Client,
+    shape: str,
+    leaves: list[str],
+    *,
+    prepare: Prepare,
+    vain: Resources | None = None,
+) -> None:
     """Play the rounds, each in a tree of its own: `prepare` leaves room for half of the crowd.
 
+    With `vain` some of that size come along, for which it has to leave no room.
     A round in which the native controller has counted less than there is shows nothing of the
     refusals; it is played again.
     """
@@ -46,7 +62,8 @@ async def play(client: Client, shape: str, leaves: list[str], *, prepare: Prepar
         tree = await trees.plant(client, shape)
         async with Judge(client, tree) as judge:
             await prepare(tree)
-            answers = await load.burst(client, spread(tree, leaves), creators=CROWD)
+            asks = list(spread(tree, leaves, vain))
+            answers = await load.burst(client, asks, creators=len(asks))
             await judge.caught_up()
         told = load.told(answers)
         if judge.falls():
@@ -56,6 +73,6 @@ async def play(client: Client, shape: str, leaves: list[str], *, prepare: Prepar
             continue
         played += 1
         assert sum(answer.admitted for answer in answers) == ROOM, told
-        assert sum(answer.refused for answer in answers) == CROWD - ROOM, told
+        assert sum(answer.refused for answer in answers) == len(asks) - ROOM, told
         assert not judge.overshoots(), told
         await trees.fell(client, tree)

@@ -280,4 +280,4 @@ def test_slices_are_switched_on_at_the_controller() -> None:
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         return list(container["args"])
 
-    assert arguments(slices=True) == [*arguments(slices=False), "--slices"]
+    assert arguments(slices=False) == [*arguments(slices=True), "--no-slices"]
