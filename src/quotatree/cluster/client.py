@@ -325,11 +325,17 @@ class Client:
                 return
 
     async def lines(
-        self, path: str, *, params: Mapping[str, str], silence: float
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str],
+        silence: float,
+        opened: Callable[[], None] = lambda: None,
     ) -> AsyncGenerator[bytes]:
         """Yield the whole lines of a streamed answer; a last one that was cut is left out.
 
-        `silence` is the longest time in seconds between two pieces of the stream.
+        `silence` is the longest time in seconds between two pieces of the stream; `opened` is
+        called when the answer begins, which may be long before its first line.
 
         Raises:
             ClusterError: refused, unreachable or broken off.
@@ -337,6 +343,7 @@ class Client:
         """
         asked = transport.Asked(method="GET", path=path, params=params)
         async with self._transport.open(asked, silence=silence) as response:
+            opened()
             async for line in transport.lines(response.content):
                 yield line
 

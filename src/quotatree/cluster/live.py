@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from quotatree.cluster.reflector import Reflector
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import Timing
 from quotatree.engine.slices import SliceSettings
@@ -19,7 +20,7 @@ class Live:
     """A world with its waiters.
 
     `loaded` is False until this replica leads and has listed everything once; until then nothing
-    may be decided on the world.
+    may be decided on the world. `watches` are what it is told by.
     """
 
     def __init__(
@@ -34,11 +35,17 @@ class Live:
         self.world = World(ledger)
         self.loaded = False
         self.freed = False
+        self.watches: list[Reflector] = []
         self._bell = asyncio.Event()
 
     def lead(self, epoch: int) -> None:
         """Decide in this epoch from now on; nothing was taken in before."""
         self.world.ledger.epoch = epoch
+
+    @property
+    def blind(self) -> bool:
+        """Whether some kind of object changes unseen: what was freed meanwhile is not known."""
+        return any(watch.cut for watch in self.watches)
 
     def _changed(self, _: Namespace) -> None:
         self.freed = True

@@ -39,7 +39,8 @@ WATCH_SECONDS: Final = (300, 600)
 """How long the server keeps one watch open: a random time between, as client-go's reflector."""
 FIRST_WAIT: Final = 0.05
 """Seconds of pause after the first failure; doubled for each further one without progress."""
-LONGEST_WAIT: Final = 10.0
+LONGEST_WAIT: Final = 1.0
+"""Not longer: whoever decides by what was told waits for the next word."""
 FAILURES_BEFORE_LIST: Final = 5
 FORBIDDEN: Final = 403
 IN_A_ROW: Final = 8
@@ -127,6 +128,8 @@ class Reflector:
         self._row = 0
         self._seen: int | None = None
         self._given = False
+        self.cut = False
+        """Whether nothing is told at present: the last attempt failed, and none has begun since."""
 
     @property
     def seen(self) -> int | None:
@@ -162,11 +165,15 @@ class Reflector:
                 log.info("watch of %s opened again: %s", self._kind.plural, error)
             except ClusterError as error:
                 self._failures += 1
+                self.cut = True
                 self._judge(error)
                 if error.status == FORBIDDEN and self._given:
                     self._given, self._seen = False, None
                     yield Forbidden()
             await self._sleep(self._pause())
+
+    def _tells(self) -> None:
+        self.cut = False
 
     async def _give_way(self) -> None:
         self._row += 1
@@ -205,6 +212,7 @@ class Reflector:
             each=self._each,
         )
         self._seen = version
+        self._tells()
         return Listed(items=tuple(items), resource_version=version)
 
     async def _watch(self) -> AsyncGenerator[Changed | Deleted | Progress]:
@@ -218,7 +226,7 @@ class Reflector:
             "timeoutSeconds": str(low + int((high - low) * self._chance())),
         }
         async with aclosing(
-            self._client.lines(path, params=params, silence=self._silence)
+            self._client.lines(path, params=params, silence=self._silence, opened=self._tells)
         ) as lines:
             async for line in lines:
                 change = _event(line, path)

@@ -121,7 +121,9 @@ class Controller:
     # -- in -----------------------------------------------------------------------------------
 
     async def _follow(self, kind: paths.Kind, handler: Callable[[Change], Dirty]) -> None:
-        async for change in Reflector(self._client, kind).changes():
+        watch = Reflector(self._client, kind)
+        self._live.watches.append(watch)
+        async for change in watch.changes():
             dirty = handler(change)
             if isinstance(change, Listed | Changed | Deleted | Progress):
                 self._lag.saw(kind, change.resource_version)
@@ -194,7 +196,7 @@ class Controller:
                 lost = error.status in LOST
                 if not lost:
                     LOG.warning("could not write", extra={"namespace": name, "error": str(error)})
-                self.queue.failed(name, lost=lost)
+                self.queue.failed(name, lost=lost, away=error.status == 0)
             else:
                 self.queue.done(name)
             await asyncio.sleep(0)  # an empty plan waits for nothing, and reviews must not wait

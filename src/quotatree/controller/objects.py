@@ -87,7 +87,9 @@ class Objects:
 
     async def _watch(self, resource: str, kind: paths.Kind) -> None:
         each = functools.partial(self._seen, resource)
-        async for change in Reflector(self._client, kind, each=each).changes():
+        watch = Reflector(self._client, kind, each=each)
+        self._live.watches.append(watch)
+        async for change in watch.changes():
             await self.take(resource, change)
             if isinstance(change, Listed):
                 gc.freeze()  # what was listed stays: full collections would stop the webhook for it

@@ -10,6 +10,8 @@ from quotatree.model.names import Namespace
 
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 30.0
+AWAY_DELAY: Final = 1.0
+"""The longest delay while the API server cannot be reached: when it can be, it can at once."""
 
 
 class Queue:
@@ -46,16 +48,17 @@ class Queue:
         self._failures.pop(name, None)
         self._release(name)
 
-    def failed(self, name: Namespace, *, lost: bool = False) -> float:
+    def failed(self, name: Namespace, *, lost: bool = False, away: bool = False) -> float:
         """End the work on a namespace and plan it anew; returns the delay in seconds.
 
-        A write that `lost` its compare-and-swap is no failure: the delay does not grow, else the
-        busiest namespaces would wait the longest.
+        `away`: nobody answered. A write that `lost` its compare-and-swap is no failure: the delay
+        does not grow, else the busiest namespaces would wait the longest.
         """
         failures = 1 if lost else self._failures.get(name, 0) + 1
         if not lost:
             self._failures[name] = failures
-        delay: float = min(FIRST_DELAY * 2 ** min(failures - 1, 10), LONGEST_DELAY)
+        longest = AWAY_DELAY if away else LONGEST_DELAY
+        delay: float = min(FIRST_DELAY * 2 ** min(failures - 1, 10), longest)
         self._later[name] = self._clock() + delay
         self._release(name)
         return delay

@@ -81,6 +81,15 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     )
 
 
+def in_sight(verdict: Verdict, *, blind: bool) -> Verdict:
+    """Put off a refusal by a full level while nobody tells what has been freed there.
+
+    What was granted meanwhile is known, so whatever is let in fits all the same.
+    """
+    full = isinstance(verdict, Deny) and all(x.requested <= x.hard for x in verdict.limits)
+    return TryLater(reason=explain.BLIND, cause=Cause.BLIND) if full and blind else verdict
+
+
 def _unknown(ledger: Ledger, review: UsageReview) -> Unknown | None:
     growth = review.growth
     return ledger.unmeasured.below((review.old.namespace, review.old.scopes), growth)

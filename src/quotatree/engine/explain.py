@@ -13,6 +13,7 @@ from quotatree.model.names import Namespace
 from quotatree.model.verdict import Deny, Limit
 from quotatree.units.resources import Resources
 
+BLIND: Final = "the API server tells quotatree nothing at present: there may be room by now"
 TAKING_BACK: Final = "room that others hold in slices and do not use is being taken back"
 
 

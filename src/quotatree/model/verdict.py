@@ -29,6 +29,8 @@ class Cause(Enum):
     """Idle slices are being taken back."""
     UNSEEN = "unseen"
     """An object that was made a moment ago has not been seen yet."""
+    BLIND = "blind"
+    """The leader cannot read the cluster at present, and room may have been freed unseen."""
     OTHER = "other"
 
 

@@ -78,7 +78,8 @@ class Desk:
         arrived = self.live.clock()
 
         def ask(now: float) -> Verdict:
-            return admit.decide(self.live.world.ledger, asked, now=now, arrived=arrived)
+            verdict = admit.decide(self.live.world.ledger, asked, now=now, arrived=arrived)
+            return admit.in_sight(verdict, blind=self.live.blind)
 
         verdict = await self._settle(ask, "usage")
         if not isinstance(verdict, Admit):

@@ -143,6 +143,36 @@ async def test_other_errors_of_the_server_keep_the_place(
     assert sleeps[:3] == [0.05, 0.1, 0.2]
 
 
+async def test_it_says_whether_anything_is_told(
+    api: client.Client, script: Script, sleeps: Sleeps
+) -> None:
+    """From the first failure until a watch has begun again, be it ever so quiet."""
+    follower = reflector.Reflector(api, paths.RESOURCE_QUOTAS, sleep=sleeps)
+    script.json(listing("a", 5))
+    script.watch(event("ADDED", "c", 10), cut=True)
+    script.refuse(500)
+    script.watch(hang=True)
+    said: list[bool] = []
+    pause = sleeps.__call__
+
+    async def follow() -> None:
+        async for _ in follower.changes():
+            said.append(follower.cut)
+
+    async def watched(seconds: float) -> None:
+        said.append(follower.cut)
+        await pause(seconds)
+
+    follower._sleep = watched
+    task = asyncio.create_task(follow())
+    async with asyncio.timeout(10):
+        while len(script.seen) < 4 or follower.cut:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+    assert said == [False, False, True, True]
+
+
 async def test_what_stays_in_the_way_is_gone_around_by_a_list(
     api: client.Client, script: Script, sleeps: Sleeps
 ) -> None:

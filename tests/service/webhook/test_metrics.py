@@ -3,6 +3,8 @@
 Keys are the name and the values of the labels, in the order of the labels' names.
 """
 
+from types import SimpleNamespace
+
 import pytest
 from prometheus_client import parser
 from tests.service.webhook_reviews import growth, namespace_object, office, review, tree_quota
@@ -49,6 +51,16 @@ async def test_one_pod_alone_is_denied_under_the_root_of_its_tree():
         found = await metrics(desk)
     assert found["quotatree_reviews_total", "deny", "", "usage"] == 1
     assert found["quotatree_refusals_total", "org"] == 1
+
+
+async def test_a_full_level_is_no_refusal_while_nothing_is_told_of_the_cluster():
+    async with office("org: pods 4 > a: holds pods 2; org > b: holds pods 2") as desk:
+        desk.live.watches.append(SimpleNamespace(cut=True))
+        answer = await desk.ask(routes.USAGE, growth(desk.managed("a"), pods="3"))
+        found = await metrics(desk)
+    assert answer["status"]["code"] == 429
+    assert "there may be room by now" in answer["status"]["message"]
+    assert found["quotatree_reviews_total", "later", "blind", "usage"] == 1
 
 
 async def test_what_is_put_off_is_counted_by_its_cause():

@@ -38,6 +38,17 @@ async def test_failures_are_tried_later_and_later():
     assert delays[-1] == queue.LONGEST_DELAY
 
 
+async def test_while_the_api_server_is_away_it_is_asked_again_each_second():
+    """Whoever comes back after minutes finds no namespace that waits for half of one more."""
+    work = queue.Queue(Clock())
+    delays = []
+    for _ in range(12):
+        work.add([A])
+        delays.append(work.failed(await work.take(), away=True))
+    assert delays[:3] == [0.2, 0.4, 0.8]
+    assert delays[-1] == queue.AWAY_DELAY
+
+
 async def test_a_lost_race_is_no_failure():
     work = queue.Queue(Clock())
     delays = set()

@@ -82,6 +82,23 @@ def test_one_request_alone_is_refused_plainly() -> None:
     assert [limit.resource for limit in verdict.limits] == ["cpu"]
 
 
+@pytest.mark.parametrize(
+    ("blind", "cpu", "want"),
+    [
+        pytest.param(False, "11", Deny, id="everything is told"),
+        pytest.param(True, "11", TryLater, id="some may be gone unseen"),
+        pytest.param(True, "13", Deny, id="more than there ever is"),
+        pytest.param(True, "3", Admit, id="there is room"),
+    ],
+)
+def test_nobody_is_refused_for_good_by_what_may_be_gone_unseen(
+    blind: bool, cpu: str, want: type[Verdict]
+) -> None:
+    world = words.world("org: cpu 10, pods 50 > a: holds cpu 2, holds pods 1")
+    verdict = admit.in_sight(ask(world, "a", cpu=cpu, pods="2"), blind=blind)
+    assert isinstance(verdict, want)
+
+
 def test_the_room_of_a_tightening_is_kept_for_its_retry() -> None:
     world = words.world("org: cpu 10 > a; org > b")
     assert isinstance(ask(world, "a", cpu="12"), Tighten)
