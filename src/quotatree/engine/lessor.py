@@ -342,16 +342,14 @@ class Lessor:
             return None
         forest = self._ledger.forest
         line = [forest.node(name) for name in forest.path(key[0])]
-        levels = self._line(key, line, wanted)
-        most = {r: slices.allowed(x, self.settings) for r, x in levels}
+        most = {r: slices.allowed(x, self.settings) for r, x in self._line(key, line, wanted)}
         held = line[0].book(key[1]).held
         least = {r: amount * self.settings.least for r, amount in step.items()}
         top = slices.reach(wanted, least, used=used, held=held, most=most)
-        growth = {r: amount - held.get(r, 0) for r, amount in (top or {}).items()}
-        if top is None or room.obstacles(line[0], key[1], growth):
-            if asked and any(level.pace for _, x in levels for level in x):
-                self._due[key] = now + self.settings.after  # the pace of late is soon forgotten
-                self._fresh.add(key)
+        if top is None:
+            return None
+        growth = {r: amount - held.get(r, 0) for r, amount in top.items()}
+        if room.obstacles(line[0], key[1], growth):
             return None
         ahead = {r: amount - used.get(r, 0) for r, amount in top.items()}
         self._offers[key] = Offer(since=now, used=used, ahead=ahead)

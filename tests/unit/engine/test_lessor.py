@@ -54,15 +54,6 @@ def test_nothing_is_offered_in_a_tree_that_will_be_full_soon(
     assert tree.write(NOW + later) == want
 
 
-def test_what_the_pace_forbade_is_offered_when_the_tree_fills_no_more() -> None:
-    """A namespace that has had its burst would else have no slice until it asks again."""
-    tree = Tree("org: cpu 100 > a", replace(SETTINGS, after=1.0, runway=5.0))
-    tree.grow("a", cpu="5")
-    assert tree.write(NOW + 1.0) == {}
-    assert tree.write(NOW + 1.5) == {}
-    assert tree.write(NOW + 4.5) == {"a": "cpu=25"}
-
-
 def test_a_slice_is_counted_before_it_is_written() -> None:
     tree = Tree("org: cpu 100 > a; org > b")
     tree.grow("a", cpu="2")
