@@ -46,6 +46,14 @@ class _LeaseLostError(Exception):
     """Another replica may lead: whatever is known here is of the past."""
 
 
+class _ToldToStopError(Exception):
+    """Somebody wants this replica to end. `settled`: nothing of its term is under way."""
+
+    def __init__(self, *, settled: bool = False) -> None:
+        super().__init__("told to stop")
+        self.settled = settled
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Replica:
     """What one replica keeps from term to term."""
@@ -58,6 +66,8 @@ class _Replica:
     heartbeat: Heartbeat
     front: Front
     metrics: Metrics
+    told: asyncio.Event
+    """Set when this replica is to end."""
 
 
 async def run(client: Client, settings: Settings) -> None:
@@ -100,11 +110,12 @@ async def run(client: Client, settings: Settings) -> None:
         ),
         front=await Front.start(answers, settings.webhook, settings.log),
         metrics=metrics,
+        told=asyncio.Event(),
     )
     answers.follows = lambda: replica.elector.leader is not None
     _show_certificates(replica)
     try:
-        await _until_told(_serve(replica))
+        await _until_told(replica, _serve(replica))
     except* ClusterError as group:
         raise group.exceptions[0] from None
     finally:
@@ -119,9 +130,10 @@ async def _serve(replica: _Replica) -> None:
         group.create_task(_keep_certificates(replica), name="certificates")
         group.create_task(_watch_lease(replica), name="lease watch")
         above = 0
-        while True:
+        while not replica.told.is_set():
             above = await _term(replica, above)
-            LOG.warning("this term is over: starting anew")
+            LOG.warning("this term is over")
+        raise _ToldToStopError
 
 
 async def _term(replica: _Replica, above: int) -> int:
@@ -150,13 +162,17 @@ async def _term(replica: _Replica, above: int) -> int:
         replan=controller.queue.add,
         metrics=replica.metrics,
     )
+    settled = False
     try:
         await _lead(replica, live, controller, above=above)
     except* (_LeaseLostError, EpochPassedError) as ended:
         LOG.info("no longer leading", extra={"why": str(ended.exceptions[0])})
+    except* _ToldToStopError as ended:
+        settled = all(isinstance(e, _ToldToStopError) and e.settled for e in ended.exceptions)
+        LOG.info("told to stop", extra={"settled": settled})
     finally:
         replica.answers.desk = None
-        await replica.elector.release()
+        await replica.elector.release(settled=settled)
         await _tell_who_leads(replica)
     return max(above, live.world.highest_epoch())
 
@@ -169,12 +185,18 @@ async def _lead(replica: _Replica, live: Live, controller: Controller, *, above:
     """
     epoch = await replica.elector.acquire(above=above)
     LOG.info("leading", extra={"epoch": epoch})
-    live.lead(epoch)
+    live.lead(epoch, continues=replica.elector.continues)
     async with asyncio.TaskGroup() as group:
         group.create_task(controller.run(), name="controller")
+        group.create_task(_end_when_told(replica, controller), name="told to stop")
         group.create_task(_keep_lease(replica.elector), name="lease")
         group.create_task(_tell_who_leads(replica), name="who leads")
         group.create_task(_until_outlived(live), name="later epochs")
+
+
+async def _end_when_told(replica: _Replica, controller: Controller) -> None:
+    await replica.told.wait()
+    raise _ToldToStopError(settled=await controller.end())
 
 
 async def _keep_lease(elector: LeaseElector) -> None:
@@ -233,15 +255,23 @@ async def _tell_who_leads(replica: _Replica) -> None:
         LOG.warning("the pod was not labelled", extra={"error": str(error)})
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` until SIGTERM or SIGINT."""
+async def _until_told(replica: _Replica, work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until SIGTERM or SIGINT; who leads ends its term first, unless told twice."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        if replica.told.is_set() or replica.elector.epoch is None:
+            task.cancel()
+        replica.told.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, tell)
     try:
         await task
-    except asyncio.CancelledError:
+    except* _ToldToStopError:
+        pass
+    except* asyncio.CancelledError:
         LOG.info("told to stop")
 
 

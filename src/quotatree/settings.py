@@ -16,8 +16,8 @@ class LoopSettings:
     """Namespaces written at the same time. More: a tree stands sooner, the API server is busier."""
     writes: float = 500.0
     """Writes a second at the most: what stands in namespaces, statuses and Events. What a request
-    waits for (a tightening, a touch) is not held up. More: a new leader fences its trees sooner and
-    growth waits less for it; the API server is busier meanwhile."""
+    waits for (a tightening, a touch, a new leader's fence) is not held up. More: changed limits and
+    new namespaces stand sooner; the API server is busier meanwhile."""
     tick: float = 0.05
     """Seconds between looks at what is overdue: holds, touches, tightenings."""
     status_every: float = 1.0

@@ -180,6 +180,54 @@ async def test_a_rolling_update_costs_two_seconds_at_most(admin, sandbox):
     await trees.fell(admin, tree)
 
 
+async def test_leaders_that_stop_in_a_burst_hand_over_and_nothing_is_over(admin, sandbox):
+    tree = await trees.plant(admin, TREE)
+    async with Judge(admin, tree) as judge:
+        burst = Burst(admin, tree, 1)
+        working = asyncio.create_task(burst.run())
+        for share in (0.1, 0.3, 0.5):
+            await burst.until(share)
+            leads = await leader(admin, sandbox)
+            await restart(sandbox, leads)
+        await working
+        await judge.caught_up()
+    told = load.told(burst.answers)
+    assert not judge.overshoots(), told
+    assert not await uncounted(admin, tree), told
+    await trees.eventually(lambda: recounted(admin, tree), what=f"usage equals a recount: {told}")
+    await trees.fell(admin, tree)
+
+
+async def test_a_leader_that_stops_with_nothing_under_way_hands_its_epoch_on(admin, sandbox):
+    """Nothing is fenced again, so growth waits for nobody's thousand writes."""
+    tree = await trees.plant(admin, WIDE)
+    ask = load.Ask(namespace=tree["l1"], name="before", size=SMALL)
+    assert (await load.create(admin, ask)).admitted
+    before = await epochs(admin, tree)
+    leads = await leader(admin, sandbox)
+    await restart(sandbox, leads)
+    assert await leader(admin, sandbox) != leads
+    ask = load.Ask(namespace=tree["r1"], name="after", size=SMALL)
+
+    async def grows() -> bool:
+        return (await load.create(admin, ask)).admitted
+
+    await trees.eventually(grows, what="the next leader decides")
+    assert await epochs(admin, tree) == before
+    assert len(set(before.values())) == 1
+    annotations = (await lease(admin))["metadata"]["annotations"]
+    assert "quotatree.dev/settled" not in annotations
+    await trees.fell(admin, tree)
+
+
+async def epochs(client: Client, tree: trees.Tree) -> dict[str, str]:
+    return {
+        name: quota["metadata"]["annotations"]["quotatree.dev/epoch"]
+        for name, quota in (await trees.managed(client)).items()
+        if name in tree.parents
+    }
+
+
 async def ready(sandbox: control_plane.SandboxState, component: str) -> None:
     """Wait until a replica says that it is ready."""
 

@@ -339,6 +339,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.flights = [f for f in self.flights if isinstance(f.obj, ManagedQuota)]
         self.start()
 
+    @rule()
+    def hand_over(self) -> None:
+        """A leader that ends with nothing under way hands its epoch on; it answers no more."""
+        if not self.world.ledger.unsettled and not self.world.ledger.moves:
+            event("handed over")
+            self.granted = self.in_force()
+            self.start()
+
     # -- laws ---------------------------------------------------------------------------------
 
     def parents(self) -> dict[Namespace, Namespace | None]:

@@ -45,6 +45,7 @@ class Stage:
             self.server.create(name, ORG, epoch=1)
         self.server.create(C, OTHER, epoch=1)
         self.leaders: dict[int, World] = {}
+        self.ended: set[int] = set()
         self.cache: dict[Namespace, ManagedQuota] = {}
         self.flights: dict[str, Object] = {}
         self.granted: set[str] = set()
@@ -55,28 +56,40 @@ class Stage:
         """Let the cache of the API server that lags behind see what is committed."""
         self.cache = dict(self.server.managed)
 
-    def lead(self, epoch: int) -> None:
-        """Let a leader of this epoch list everything."""
-        self.leaders[epoch] = world = World(Ledger(epoch=epoch))
+    def lead(self, leader: int, *, epoch: int | None = None) -> None:
+        """Let a leader list everything; its epoch is its own number if it was handed none."""
+        self.leaders[leader] = world = World(Ledger(epoch=leader if epoch is None else epoch))
         for quota in QUOTAS:
             world.see_quota(quota)
-        self.show(epoch)
+        self.show(leader)
 
-    def show(self, epoch: int) -> None:
+    def hand_over(self, old: int, new: int, *, settled: Callable[[Ledger], bool]) -> None:
+        """Let a leader end its term; the next goes on in its epoch if nothing is under way."""
+        self.ended.add(old)
+        ledger = self.leaders[old].ledger
+        if settled(ledger):
+            self.granted.add("continued")
+            self.lead(new, epoch=ledger.epoch)
+        else:
+            self.lead(new)
+
+    def show(self, leader: int) -> None:
         """Let the watch of a leader show everything up to now."""
         for namespace in self.server.namespaces.values():
-            self.leaders[epoch].see_namespace(namespace)
+            self.leaders[leader].see_namespace(namespace)
         for quota in self.server.managed.values():
-            self.leaders[epoch].see_managed(quota)
+            self.leaders[leader].see_managed(quota)
 
-    def fence(self, epoch: int, *fenced: Namespace) -> None:
-        """Let a leader write its epoch on managed quotas and take the answers in."""
+    def fence(self, leader: int, *fenced: Namespace) -> None:
+        """Let a leader write its epoch where it is not written, and take the answers in."""
+        epoch = self.leaders[leader].ledger.epoch
         for name in fenced:
-            self.server.commit(replace(self.server.managed[name], epoch=epoch))
-            self.leaders[epoch].see_managed(self.server.managed[name])
+            if self.server.managed[name].epoch != epoch:
+                self.server.commit(replace(self.server.managed[name], epoch=epoch))
+                self.leaders[leader].see_managed(self.server.managed[name])
 
     def grow(
-        self, epoch: int, name: Namespace, cpu: int, *, flight: str, lags: bool = False
+        self, leader: int, name: Namespace, cpu: int, *, flight: str, lags: bool = False
     ) -> None:
         """Let an API server ask a leader about growth; a grant is in flight afterwards.
 
@@ -85,16 +98,18 @@ class Stage:
         old = (self.cache if lags else self.server.managed)[name]
         new = replace(old, used=old.used + Resources.parse({"cpu": str(cpu)}))
         review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
-        verdict = admit.decide(self.leaders[epoch].ledger, review, now=NOW, arrived=NOW - 9)
+        if leader in self.ended:
+            return
+        verdict = admit.decide(self.leaders[leader].ledger, review, now=NOW, arrived=NOW - 9)
         if isinstance(verdict, Admit):
             self.flights[flight] = new
             self.granted.add(flight)
 
-    def move(self, epoch: int, name: Namespace, parent: Namespace, *, flight: str) -> None:
+    def move(self, leader: int, name: Namespace, parent: Namespace, *, flight: str) -> None:
         old = self.server.namespaces[name]
         new = replace(old, parent=parent)
         review = NamespaceReview(uid=Uid("m"), old=old, new=new, dry_run=False)
-        verdict = attach.decide(self.leaders[epoch].ledger, review, now=NOW, arrived=NOW - 9)
+        verdict = attach.decide(self.leaders[leader].ledger, review, now=NOW, arrived=NOW - 9)
         if isinstance(verdict, Admit):
             self.flights[flight] = new
             self.granted.add(flight)
@@ -107,13 +122,17 @@ class Stage:
 
     def fingerprint(self) -> str:
         """Return all that the future depends on, as text."""
-        known: list[object] = [sorted(self.granted)]
+        known: list[object] = [sorted(self.granted), sorted(self.ended)]
         known += [(flight, obj) for flight, obj in sorted(self.flights.items())]
         known += [sorted(self.server.managed.items())]
         known += [sorted(self.cache.items()), sorted(self.server.namespaces.items())]
         for _, world in sorted(self.leaders.items()):
             ledger = world.ledger
-            known += [sorted(world.namespaces.items()), sorted(ledger.moves._pending.items())]
+            known += [
+                ledger.epoch,
+                sorted(world.namespaces.items()),
+                sorted(ledger.moves._pending.items()),
+            ]
             for name in sorted(world.managed):
                 account = ledger.account(name, UNSCOPED)
                 slots = [getattr(account, slot) for slot in account.__slots__] if account else []
@@ -212,6 +231,43 @@ def test_the_search_finds_the_order_that_the_epoch_prevents(monkeypatch) -> None
     monkeypatch.setattr(admit, "decide", careless)
     with pytest.raises(AssertionError, match=r"2b lands.* > 1a lands"):
         search(TWO_LEADERS, AFTER)
+
+
+def handing_over(settled: Callable[[Ledger], bool]) -> dict[str, Step]:
+    return {
+        "x asks 1 for a": lambda s: s.grow(1, A, 2, flight="1a"),
+        "1a lands": lambda s: s.land("1a"),
+        "y asks 1 for b": lambda s: s.grow(1, B, 2, flight="1b", lags=True),
+        "1b lands": lambda s: s.land("1b"),
+        "1 sees": lambda s: s.show(1),
+        "1 ends and 2 lists": lambda s: s.hand_over(1, 2, settled=settled),
+        "2 fences": lambda s: s.fence(2, A, B, ORG),
+        "y sees": lambda s: s.catch_up(),
+        "y asks 2 for b": lambda s: s.grow(2, B, 2, flight="2b", lags=True),
+        "2b lands": lambda s: s.land("2b"),
+    }
+
+
+AFTER_AN_END: dict[str, tuple[str, ...]] = {
+    "1a lands": ("x asks 1 for a",),
+    "1b lands": ("y asks 1 for b",),
+    "2 fences": ("1 ends and 2 lists",),
+    "y asks 2 for b": ("1 ends and 2 lists",),
+    "2b lands": ("y asks 2 for b",),
+}
+
+
+def test_whoever_goes_on_in_an_epoch_never_commits_into_the_same_room() -> None:
+    ends = search(handing_over(lambda ledger: not ledger.unsettled), AFTER_AN_END)
+    assert any({"continued", "2b"} <= granted for granted in ends)
+    assert any({"continued", "1a"} <= granted for granted in ends)
+    assert any("continued" not in granted and "2b" in granted for granted in ends)
+
+
+def test_the_search_finds_the_order_that_settling_prevents() -> None:
+    """Of an epoch handed on with a grant under way, that grant lands unseen."""
+    with pytest.raises(AssertionError, match=r"2b lands.* > 1a lands|1a lands.* > 2b lands"):
+        search(handing_over(lambda _: True), AFTER_AN_END)
 
 
 @pytest.mark.parametrize("shown", ["shown at once", "shown at the end"])

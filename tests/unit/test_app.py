@@ -23,18 +23,19 @@ class Elector:
     """Wins each time, with a higher epoch."""
 
     calls: list[str] = field(default_factory=list)
-    epoch: int = 0
+    epoch: int | None = 0
+    continues: bool = False
 
     async def acquire(self, *, above: int) -> int:
         self.calls.append(f"acquire above {above}")
-        self.epoch = max(self.epoch, above) + 1
+        self.epoch = max(self.epoch or 0, above) + 1
         return self.epoch
 
     async def renew(self) -> None:
         await asyncio.sleep(60)
 
-    async def release(self) -> None:
-        self.calls.append("release")
+    async def release(self, *, settled: bool = False) -> None:
+        self.calls.append("release, settled" if settled else "release")
 
 
 class Loop:
@@ -53,28 +54,66 @@ class Loop:
         raise app._LeaseLostError
 
 
+def a_replica(elector: Elector) -> SimpleNamespace:
+    return SimpleNamespace(
+        client=None,
+        elector=elector,
+        settings=SimpleNamespace(timing=None, slices=None, loop=None, pod=None),
+        answers=SimpleNamespace(desk=None),
+        heartbeat=None,
+        metrics=None,
+        told=asyncio.Event(),
+    )
+
+
+@pytest.mark.parametrize("settled", [True, False])
+async def test_who_is_told_to_stop_hands_its_epoch_on_if_nothing_is_under_way(monkeypatch, settled):
+    class Ends(Loop):
+        async def run(self) -> None:
+            await asyncio.sleep(60)
+
+        async def end(self) -> bool:
+            return settled
+
+    monkeypatch.setattr(app, "Controller", Ends)
+    monkeypatch.setattr(app, "_direct", lambda _: None)
+    elector = Elector()
+    replica = a_replica(elector)
+    asyncio.get_running_loop().call_later(0.05, replica.told.set)
+    await app._term(replica, 0)
+    assert elector.calls == ["acquire above 0", "release, settled" if settled else "release"]
+
+
 async def test_a_leader_has_an_epoch_above_all_that_are_written(monkeypatch):
     """One that another cluster's backup brought shows only when everything was listed."""
     monkeypatch.setattr(app, "Controller", Loop)
     monkeypatch.setattr(app, "_direct", lambda _: None)
     elector = Elector()
-    settings = SimpleNamespace(timing=None, slices=None, loop=None, pod=None)
-    answers = SimpleNamespace(desk=None)
-    replica = SimpleNamespace(
-        client=None,
-        elector=elector,
-        settings=settings,
-        answers=answers,
-        heartbeat=None,
-        metrics=None,
-    )
+    replica = a_replica(elector)
     above = await app._term(replica, 0)
     assert await app._term(replica, above) == 7
     assert elector.calls == ["acquire above 0", "release", "acquire above 7", "release"]
     assert elector.epoch == 8
 
 
-async def test_work_that_is_told_to_stop_ends_its_own_way():
+async def test_who_leads_ends_its_term_when_told_to_stop():
+    replica = a_replica(Elector(epoch=1))
+    ended = []
+
+    async def work() -> None:
+        await replica.told.wait()
+        ended.append(True)
+        async with asyncio.TaskGroup():
+            raise app._ToldToStopError
+
+    asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+    await app._until_told(replica, work())
+    assert ended
+
+
+@pytest.mark.parametrize(("epoch", "times"), [(None, 1), (1, 2)], ids=["follows", "told twice"])
+async def test_work_with_nothing_to_hand_over_is_cancelled(epoch, times):
+    replica = a_replica(Elector(epoch=epoch))
     ended = []
 
     async def work() -> None:
@@ -83,8 +122,10 @@ async def test_work_that_is_told_to_stop_ends_its_own_way():
         finally:
             ended.append(True)
 
-    asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
-    await app._until_told(work())
+    for number in range(times):
+        delay = 0.05 * (number + 1)
+        asyncio.get_running_loop().call_later(delay, os.kill, os.getpid(), signal.SIGTERM)
+    await app._until_told(replica, work())
     assert ended
 
 
@@ -93,7 +134,7 @@ async def test_an_error_of_the_work_is_not_taken_for_an_order_to_stop():
         raise AWAY
 
     with pytest.raises(ClusterError, match="cannot be reached"):
-        await app._until_told(work())
+        await app._until_told(a_replica(Elector()), work())
 
 
 @pytest.mark.parametrize(

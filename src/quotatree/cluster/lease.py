@@ -5,7 +5,9 @@ That two processes believe at the same moment that they lead cannot be excluded 
 their clocks run apart and a process may stand still between looking at its clock and acting. So
 each acquisition makes a new *epoch*, and what a leader does is tied to that number. It is the
 resourceVersion of the write that took the Lease: no other write ever has the same, even if the
-Lease was deleted in between, and later ones have greater.
+Lease was deleted in between, and later ones have greater. Only one who ended with nothing under way
+hands its epoch on, by a note on the Lease that it releases: whoever takes the lease takes the note
+off in the same write, so that one goes on in that epoch, or none.
 
 Differences from client-go's `tools/leaderelection`, whose rules these are otherwise:
 
@@ -27,6 +29,7 @@ from typing import Any, Final
 
 from quotatree.cluster import client as clients
 from quotatree.cluster import paths
+from quotatree.codec import fields
 from quotatree.errors import ClusterError
 from quotatree.model import names
 
@@ -46,6 +49,7 @@ class Term:
 
     `renewed` is compared for equality only, since it is a time of another machine's clock.
     `address` is where the holder's webhook is reached by other replicas, empty when it is not.
+    `settled` is the epoch that whoever released it hands on, 0 for none.
     """
 
     holder: str
@@ -54,6 +58,7 @@ class Term:
     renewed: str
     version: str
     address: str = ""
+    settled: int = 0
 
     def same_renewal(self, other: Term | None) -> bool:
         """Whether nobody renewed or took the lease between the two looks at it."""
@@ -72,6 +77,7 @@ def term(lease: dict[str, Any]) -> Term:
         renewed=spec.get("renewTime") or "",
         version=lease["metadata"]["resourceVersion"],
         address=annotations.get(names.ANNOTATION_ADDRESS) or "",
+        settled=fields.whole(annotations.get(names.ANNOTATION_SETTLED)) or 0,
     )
 
 
@@ -89,7 +95,8 @@ class LeaseElector:
 
     `duration` is in seconds. `clock` is monotonic, `wall` gives Unix seconds for people who read
     the Lease. `address` is written beside our name, for replicas that do not lead. `lost` is set
-    when the lease is not ours any more; `epoch` is then None.
+    when the lease is not ours any more; `epoch` is then None. `continues`: the epoch is that of the
+    leader before, who handed it on.
     """
 
     def __init__(
@@ -122,6 +129,7 @@ class LeaseElector:
         self._acquired = ""
         self._epoch: int | None = None
         self._transitions = 0
+        self.continues = False
         self._nudge = asyncio.Event()
         self.lost = asyncio.Event()
 
@@ -163,9 +171,10 @@ class LeaseElector:
     async def acquire(self, *, above: int = 0) -> int:
         """Wait until the lease is ours and return the new epoch, which is greater than `above`.
 
-        Give the greatest epoch seen anywhere as `above`: what was restored from the backup of
-        another cluster may carry one that is greater than all resourceVersions here. `renew` must
-        run from now on. Errors of the API server are logged and tried again; the caller ends the
+        Or return the epoch that the last leader handed on, if it is not below `above`. Give the
+        greatest epoch seen anywhere as `above`: what was restored from the backup of another
+        cluster may carry one that is greater than all resourceVersions here. `renew` must run from
+        now on. Errors of the API server are logged and tried again; the caller ends the
         waiting by cancelling it.
         """
         while True:
@@ -196,21 +205,23 @@ class LeaseElector:
             except ClusterError as error:
                 log.warning("lease %s/%s not renewed: %s", self._namespace, self._name, error)
 
-    async def release(self) -> None:
+    async def release(self, *, settled: bool = False) -> None:
         """Give the lease back, so that the next need not wait; what fails is only logged.
 
-        End `renew` first. A renewal that was cut off may have been carried out all the same, so
-        a lost compare-and-swap is tried once more.
+        `settled`: nothing that was granted or written in this epoch can be committed any more, and
+        nothing more will be: the next leader goes on in it. End `renew` first. A renewal that was
+        cut off may have been carried out all the same, so a lost compare-and-swap is tried once
+        more.
         """
         if self._epoch is None or self._seen is None:
             return
-        version = self._seen.version
+        version, note = self._seen.version, self._epoch if settled else 0
         self._lose("released")
         try:
-            if not await self._give_back(version):
+            if not await self._give_back(version, note):
                 found = await self._read()
                 if found and self._ours(found):
-                    await self._give_back(found.version)
+                    await self._give_back(found.version, note)
         except ClusterError as error:
             log.warning("lease %s/%s not released: %s", self._namespace, self._name, error)
 
@@ -218,9 +229,11 @@ class LeaseElector:
         """Whether this is the lease as we took it, whoever else bears our name."""
         return (found.holder, found.transitions) == (self._identity, self._transitions)
 
-    async def _give_back(self, version: str) -> bool:
+    async def _give_back(self, version: str, note: int) -> bool:
         # One second, as client-go writes: zero is not a valid duration.
         body = self._body(holder="", transitions=self._transitions, version=version, duration=1)
+        if note:
+            body["metadata"]["annotations"] = {names.ANNOTATION_SETTLED: str(note)}
         try:
             self._observe(term(await self._put(body)))
         except ClusterError as error:
@@ -235,7 +248,7 @@ class LeaseElector:
         found = await self._read()
         if found is None:
             body = self._body(holder=self._identity, transitions=1, new=True)
-            return await self._take("POST", body, asked, above=above)
+            return await self._take("POST", body, asked, above=above, handed=0)
         self._observe(found)
         unchanged = self._clock() - self._seen_at
         if not may_take(found, identity=self._identity, unchanged=unchanged):
@@ -246,9 +259,12 @@ class LeaseElector:
             version=found.version,
             new=True,
         )
-        return await self._take("PUT", body, asked, above=above)
+        handed = 0 if found.holder else found.settled
+        return await self._take("PUT", body, asked, above=above, handed=handed)
 
-    async def _take(self, method: str, body: dict[str, Any], asked: float, *, above: int) -> bool:
+    async def _take(
+        self, method: str, body: dict[str, Any], asked: float, *, above: int, handed: int
+    ) -> bool:
         try:
             answer = await (self._put(body) if method == "PUT" else self._post(body))
         except ClusterError as error:
@@ -259,7 +275,9 @@ class LeaseElector:
         self._observe(taken)
         self._transitions, self._renewed_at = taken.transitions, asked
         # The number of the transition tells two apart that both find the same `above`.
-        self._epoch = max(int(taken.version), above + taken.transitions)
+        own = max(int(taken.version), above + taken.transitions)
+        self.continues = 0 < handed < own and handed >= above
+        self._epoch = handed if self.continues else own
         self.lost.clear()
         log.info("lease %s/%s is ours, epoch %s", self._namespace, self._name, self._epoch)
         return True

@@ -20,7 +20,8 @@ class Live:
     """A world with its waiters.
 
     `loaded` is False until this replica leads and has listed everything once; until then nothing
-    may be decided on the world. `watches` are what it is told by.
+    may be decided on the world. `continues`: the epoch is that of the leader before, who left
+    nothing under way. `ending`: nothing is granted any more. `watches` are what it is told by.
     """
 
     def __init__(
@@ -34,13 +35,16 @@ class Live:
         ledger = Ledger(epoch=0, timing=timing, slices=slices, on_change=self._changed)
         self.world = World(ledger)
         self.loaded = False
+        self.continues = False
+        self.ending = False
         self.freed = False
         self.watches: list[Reflector] = []
         self._bell = asyncio.Event()
 
-    def lead(self, epoch: int) -> None:
+    def lead(self, epoch: int, *, continues: bool = False) -> None:
         """Decide in this epoch from now on; nothing was taken in before."""
         self.world.ledger.epoch = epoch
+        self.continues = continues
 
     @property
     def blind(self) -> bool:

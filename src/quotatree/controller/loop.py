@@ -18,6 +18,7 @@ from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Progre
 from quotatree.codec import managed, namespaces
 from quotatree.controller import counts
 from quotatree.controller.due import Due
+from quotatree.controller.ending import Ending
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
@@ -35,7 +36,7 @@ from quotatree.engine.account import Way
 from quotatree.errors import ClusterError
 from quotatree.manifests import crd
 from quotatree.metrics import Metrics
-from quotatree.model import effect
+from quotatree.model import effect, names
 from quotatree.model.names import Namespace
 from quotatree.model.observed import ManagedQuota
 from quotatree.settings import LoopSettings
@@ -46,6 +47,11 @@ MOST_ROUNDS: Final = 5
 """Plans made for one namespace in a row; what is left after them waits for events."""
 LOST: Final = frozenset({404, 409})
 """Answers to a write that was decided on an old state: its event brings a new plan."""
+LANDS: Final = 0.1
+"""Seconds that a term which ends waits for what it granted; then all of it is touched."""
+ENDS: Final = 0.5
+"""Seconds that it takes for that at the most. Longer: a grant whose write is slow is settled more
+often, and else growth waits for nothing."""
 KIND_LOOK: Final = 1.0
 """Seconds between looks whether the kind TreeQuota is there, while it cannot be listed."""
 
@@ -95,6 +101,7 @@ class Controller:
         self._reporter = Reporter(
             self, live, due=self._due, pace=self._pace, most=settings.status_most
         )
+        self._ending = Ending(live)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
 
@@ -160,7 +167,8 @@ class Controller:
         if self._unlisted or self._live.loaded:
             return
         above, epoch = self._live.world.highest_epoch(), self._live.world.ledger.epoch
-        if above >= epoch:  # nothing was written in ours yet
+        written = self._live.continues  # in our epoch, by who handed it on
+        if above >= epoch + written:
             raise EpochPassedError(f"there is epoch {above} already, and ours is {epoch}")
         if self.intake.remembered():
             self.intake.recall(kind_since=await self._kind_since())
@@ -209,7 +217,8 @@ class Controller:
             if not effects:
                 return
             for what in effects:
-                await self._pace.turn()
+                if not _fences(what):
+                    await self._pace.turn()
                 await self.apply(what)
 
     async def apply(self, what: effect.Effect) -> dict[str, Any]:
@@ -217,11 +226,13 @@ class Controller:
         conditions: tuple[Mapping[str, Any], ...] = ()
         if isinstance(what, effect.WriteStatus):
             conditions = tuple(self.intake.conditions.get((what.namespace, what.quota), ()))
+        await self._ending.turn(what)
         before = self._managed(what)
         try:
-            written = await apply.carry_out(
-                self._client, what, now=self._now(), conditions=conditions
-            )
+            with self._ending.writing():
+                written = await apply.carry_out(
+                    self._client, what, now=self._now(), conditions=conditions
+                )
         except ClusterError as error:
             counts.failed(self._metrics, what, error)
             raise
@@ -281,7 +292,7 @@ class Controller:
     async def _tick(self, errands: Errands) -> None:
         """Tell the ledger the time; what takes its time is sent off, and not waited for."""
         live, now = self._live, self._live.clock()
-        if not live.loaded:
+        if not live.loaded or live.ending:
             return
         self.queue.add(self._objects.pass_time(errands, now))
         self._toucher.send(errands, now)
@@ -338,10 +349,25 @@ class Controller:
             else:
                 return None if found is None else str(found["metadata"]["creationTimestamp"])
 
+    async def end(self) -> bool:
+        """Grant and write nothing any more; returns whether nothing of this term is under way."""
+        live = self._live
+        live.ending = True
+        begun = live.clock()
+        if await self._ending.settled(until=begun + LANDS):
+            return True
+        try:
+            async with asyncio.timeout(ENDS - LANDS), asyncio.TaskGroup() as group:
+                errands = Errands(group, most=self._settings.workers)
+                self._toucher.send(errands, live.clock() + live.world.ledger.timing.touch_after)
+        except TimeoutError:
+            return False
+        return await self._ending.settled(until=begun + ENDS)
+
     # -- status -------------------------------------------------------------------------------
 
     async def _report(self) -> None:
-        if not self._live.loaded:
+        if not self._live.loaded or self._live.ending:
             return
         self._objects.report()
         self._lag.tell()
@@ -361,3 +387,8 @@ class Controller:
         if counted != self._gated or now >= self._gate_again:
             await self._lose_quietly(effect.GateKinds(resources=counted))
             self._gated, self._gate_again = counted, now + self._settings.gate_every
+
+
+def _fences(what: effect.Effect) -> bool:
+    """Whether requests wait for a write: nothing grows in a tree before all of it is fenced."""
+    return isinstance(what, effect.PatchManaged) and names.ANNOTATION_EPOCH in what.annotations

@@ -31,6 +31,8 @@ class Cause(Enum):
     """An object that was made a moment ago has not been seen yet."""
     BLIND = "blind"
     """The leader cannot read the cluster at present, and room may have been freed unseen."""
+    ENDING = "ending"
+    """The leader hands over to another replica."""
     OTHER = "other"
 
 

@@ -141,7 +141,7 @@ class Desk:
         self.metrics.refusals.labels(self.metrics.tree(root)).inc()
 
     async def _settle(self, ask: Callable[[float], Verdict], entry: str) -> Verdict:
-        verdict = ask(self.live.clock())
+        verdict = self._unless_ending(ask)
         waited: set[Cause] = set()
         while isinstance(verdict, Wait):
             if verdict.cause not in waited:
@@ -150,9 +150,14 @@ class Desk:
             if wanted := self.live.world.ledger.truth.surplus.take_wanted():
                 self.replan(wanted)
             await self.live.change(until=verdict.until)
-            verdict = ask(self.live.clock())
+            verdict = self._unless_ending(ask)
         self.metrics.answered(entry, *named(verdict))
         return verdict
+
+    def _unless_ending(self, ask: Callable[[float], Verdict]) -> Verdict:
+        if self.live.ending:
+            return TryLater(reason="this replica ends its term", cause=Cause.ENDING)
+        return ask(self.live.clock())
 
     async def _tighten(self, asked: UsageReview, verdict: Tighten, *, until: float) -> bytes:
         """Write the tightening, see it arrive, refuse: the API server judges one by one."""

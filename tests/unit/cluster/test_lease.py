@@ -307,6 +307,48 @@ async def test_release_after_a_renewal_that_was_cut_off_still_frees_the_lease(
     assert server.spec["holderIdentity"] == ""
 
 
+async def test_who_ends_with_nothing_under_way_hands_its_epoch_on(
+    candidate: Candidate, server: Server
+) -> None:
+    first, second, third = candidate("a"), candidate("b"), candidate("c")
+    epoch = await first.acquire()
+    await first.release(settled=True)
+    assert await second.acquire() == epoch
+    assert second.continues
+    await second.release()
+    assert await third.acquire() > epoch
+    assert not third.continues
+
+
+async def test_an_epoch_is_handed_on_once_and_to_nobody_who_takes_a_lease_that_ran_out(
+    candidate: Candidate, server: Server, time: Time
+) -> None:
+    first, second, third = candidate("a"), candidate("b"), candidate("c")
+    epoch = await first.acquire()
+    await first.release(settled=True)
+    assert await second.acquire() == epoch
+    assert server.lease is not None
+    assert "annotations" not in server.lease["metadata"]
+    later = asyncio.create_task(third.acquire())  # b dies
+    await time.until(later.done)
+    assert later.result() > epoch
+    assert not third.continues
+
+
+@pytest.mark.parametrize("note", ["99", "x", "-3", "", "1"])
+async def test_an_epoch_that_cannot_have_been_handed_on_is_not_taken(
+    candidate: Candidate, server: Server, note: str
+) -> None:
+    """One of the future, no number, or one below what is written already."""
+    first, second = candidate("a"), candidate("b")
+    epoch = await first.acquire()
+    await first.release(settled=True)
+    assert server.lease is not None
+    server.lease["metadata"]["annotations"] = {"quotatree.dev/settled": note}
+    assert await second.acquire(above=epoch + 1) > epoch + 1
+    assert not second.continues
+
+
 async def test_release_leaves_anothers_lease_alone(candidate: Candidate, server: Server) -> None:
     a = candidate("a")
     await a.acquire()
