@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,9 @@ from quotatree.webhook import certificates, tls
 HERE = ("127.0.0.1",)
 TOKENS_ARE_BELIEVED = 11.0
 """Seconds: an API server remembers for ten that a token was good."""
+REFUSED = frozenset({403, 422})
+"""Answers of a policy."""
+FEWER, LOWER = {"spec": {"hard": {"cpu": None}}}, {"spec": {"hard": {"pods": "0"}}}
 
 
 # -- certificates -----------------------------------------------------------------------------
@@ -177,22 +180,23 @@ async def edit(stage: Stage, targets: Iterable[str], bodies: Iterable[object]) -
     await asyncio.gather(*(patch(stage, *pair) for pair in zip(targets, bodies, strict=True)))
 
 
+async def refused(requests: Iterable[Awaitable[object]]) -> int:
+    """Return how many of the requests were refused for good, when all of them are answered."""
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    errors = [answer for answer in answers if isinstance(answer, BaseException)]
+    for error in errors:
+        if not (isinstance(error, clients.ClusterError) and error.status in REFUSED):
+            raise error
+    return len(errors)
+
+
 @fault("quotas-deleted")
 async def quotas_deleted(stage: Stage, chance: random.Random) -> str:
-    """An administrator deletes a third of the managed ResourceQuotas."""
+    """An administrator deletes a third of the managed ResourceQuotas: each time that is refused."""
     chosen = some(stage, chance)
-    await asyncio.gather(*(stage.ask("DELETE", quota(name)) for name in chosen))
-
-    async def back() -> bool:
-        for name in chosen:
-            found = await stage.ask("GET", quota(name))
-            ready = found["metadata"].get("annotations", {}).get(names.ANNOTATION_READY)
-            if not ready:
-                return False
-        return True
-
-    await eventually(back, what="all of them are made again")
-    return f"{len(chosen)} of them"
+    told = await refused(stage.ask("DELETE", quota(name)) for name in chosen)
+    assert told == len(chosen), f"{told} of {len(chosen)} were refused"
+    return f"{told} refused"
 
 
 @fault("annotations-edited")
@@ -223,12 +227,14 @@ async def epoch_of_the_future(stage: Stage, chance: random.Random) -> str:
 
 @fault("spec-edited")
 async def spec_edited(stage: Stage, chance: random.Random) -> str:
-    """An administrator lowers spec.hard of managed ResourceQuotas, or takes a name out of it."""
+    """An administrator lowers spec.hard of managed ResourceQuotas; to take names out is refused."""
     chosen = some(stage, chance)
-    bodies = [{"spec": {"hard": chance.choice(({"pods": "0"}, {"cpu": None}))}} for _ in chosen]
-    await edit(stage, map(quota, chosen), bodies)
+    half = len(chosen) // 2
+    told = await refused(patch(stage, quota(name), FEWER) for name in chosen[:half])
+    assert told == half, f"{told} of {half} were refused"
+    await edit(stage, map(quota, chosen[half:]), [LOWER] * (len(chosen) - half))
     await asyncio.sleep(2.0)
-    return f"{len(chosen)} of them"
+    return f"{len(chosen) - half} of them, {told} refused"
 
 
 @fault("status-edited")

@@ -9,6 +9,7 @@ import time
 import pytest
 import yaml
 from click.testing import CliRunner
+from tests.cluster.tenancy import CONTROLLER
 
 from quotatree import sandbox as control_plane
 from quotatree.cli import main
@@ -66,9 +67,9 @@ class Bed:
         kept = [f for f in found["findings"] if f["code"] != "requests-required"]
         return result.exit_code, kept, {c["name"]: c for c in found["checks"]}
 
-    def ask(self, method, *arguments, **options):
+    def ask(self, method, *arguments, path=None, **options):
         async def asked():
-            async with await Client.connect(str(self.path)) as client:
+            async with await Client.connect(str(path or self.path)) as client:
                 return await getattr(client, method)(*arguments, **options)
 
         return asyncio.run(asked())
@@ -205,11 +206,13 @@ def test_a_right_that_the_controller_lacks_is_named(sound):
     assert finding["message"].endswith("may not patch resourcequotas/status")
 
 
-def test_what_nobody_keeps_right_any_more_is_named_and_the_dead_webhook_too(sound):
+def test_what_nobody_keeps_right_any_more_is_named_and_the_dead_webhook_too(sound, tmp_path):
     control_plane.kill(sound.name, "quotatree")
+    ours = acting_as(sound, tmp_path, CONTROLLER)
     hard = {"spec": {"hard": {"pods": None, "secrets": "1E"}}}
-    sound.ask("patch", paths.RESOURCE_QUOTAS, "quotatree", namespace="team", body=hard)
-    sound.ask("delete", paths.RESOURCE_QUOTAS, "quotatree", namespace="plain")
+    kind, quota = paths.RESOURCE_QUOTAS, "quotatree"
+    sound.ask("patch", kind, quota, namespace="team", body=hard, path=ours)
+    sound.ask("delete", kind, quota, namespace="plain", path=ours)
     policy = sound.ask("get", paths.POLICIES, "quotatree-limits")
     sound.ask("delete", paths.POLICIES, "quotatree-limits")
     code, findings, _ = sound.examine()

@@ -62,7 +62,7 @@ async def test_nothing_is_born_before_its_quota_is_measured(people: People) -> N
         return not await pod_refused()
 
     await eventually(born, what="the gate opens")
-    await admin.delete(QUOTAS, "quotatree", namespace=name)
+    await people.person(CONTROLLER).delete(QUOTAS, "quotatree", namespace=name)
 
     async def closed() -> bool:
         return bool(await refused(admin.request("POST", create, body=pod("q"), params=DRY_RUN)))

@@ -31,6 +31,8 @@ from tests.cluster.lifecycle_fixtures import (
     stubborn,
     tree_labels,
 )
+from tests.cluster.people import People
+from tests.cluster.tenancy import CONTROLLER
 
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
@@ -44,6 +46,13 @@ pytestmark = pytest.mark.cluster
 async def client(tree_sandbox: SandboxState) -> AsyncIterator[Client]:
     async with await Client.connect(str(tree_sandbox.kubeconfig)) as connected:
         yield connected
+
+
+@pytest.fixture
+async def controller(tree_sandbox: SandboxState) -> AsyncIterator[Client]:
+    """Whoever acts as the controller, who alone may delete a managed quota."""
+    async with People(tree_sandbox.kubeconfig) as people:
+        yield people.person(CONTROLLER)
 
 
 # -- the tree ---------------------------------------------------------------------------------
@@ -223,11 +232,13 @@ async def test_no_order_of_moves_makes_a_cycle(client):
 # -- managed quotas ---------------------------------------------------------------------------
 
 
-async def test_a_managed_quota_that_is_deleted_comes_back_and_releases_nothing(client):
+async def test_a_managed_quota_that_is_deleted_comes_back_and_releases_nothing(client, controller):
     tree = await plant(client, "org: pods 2 > a; org > b")
     await fill(client, tree["a"], "a1", "a2")
     before = await managed(client, tree["a"])
-    await client.delete(paths.RESOURCE_QUOTAS, "quotatree", namespace=tree["a"])
+    why = await said(client.delete(paths.RESOURCE_QUOTAS, "quotatree", namespace=tree["a"]))
+    assert "belongs to quotatree" in why
+    await controller.delete(paths.RESOURCE_QUOTAS, "quotatree", namespace=tree["a"])
     answers = [await grow(client, tree["b"], f"b{n}") for n in range(5)]
     assert not any(answer.admitted for answer in answers)
     await measures(client, tree["a"], "pods")
@@ -267,7 +278,7 @@ async def test_a_managed_quota_that_is_edited_is_put_right(client):
     assert [answer.admitted for answer in answers] == [True, True, False]
 
 
-async def test_an_impostor_with_scopes_is_replaced(client):
+async def test_an_impostor_with_scopes_is_replaced(client, controller):
     tree = await plant(client, "org: pods 2 > a")
     impostor = {
         "apiVersion": "v1",
@@ -277,7 +288,7 @@ async def test_an_impostor_with_scopes_is_replaced(client):
     }
 
     async def smuggled() -> bool:
-        await client.delete(paths.RESOURCE_QUOTAS, "quotatree", namespace=tree["a"])
+        await controller.delete(paths.RESOURCE_QUOTAS, "quotatree", namespace=tree["a"])
         return not await said(client.create(paths.RESOURCE_QUOTAS, impostor, namespace=tree["a"]))
 
     await soon(smuggled, what="the impostor is faster than the controller")

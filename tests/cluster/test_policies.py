@@ -142,15 +142,32 @@ async def test_who_measures_everywhere_may_write_the_status_and_nothing_else(
 
 
 async def test_a_manager_steps_in_for_the_controller(people: People) -> None:
-    operator = people.person(OPERATOR)
-    for method, body in (("PATCH", {"spec": {"hard": {"pods": "7"}}}), ("DELETE", None)):
-        await operator.request(
-            method,
-            MANAGED,
-            body=body,
-            content_type=MERGE if body else JSON,
-            params=DRY_RUN,
-        )
+    body = {"spec": {"hard": {"pods": "7"}}, "metadata": {"labels": {"x": "y"}}}
+    await people.person(OPERATOR).request(
+        "PATCH", MANAGED, body=body, content_type=MERGE, params=DRY_RUN
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", MANAGED, None),
+        ("PATCH", MANAGED, {"spec": {"hard": {"pods": None}}}),
+        ("PATCH", MANAGED, {"spec": None}),
+        ("PATCH", f"{MANAGED}/status", {"status": {"hard": {"pods": None}}}),
+        ("PATCH", f"{MANAGED}/status", {"status": None}),
+    ],
+    ids=["deleted", "a name fewer", "no spec", "a name fewer in the status", "no status"],
+)
+async def test_not_even_a_manager_ends_the_measuring(
+    people: People, method: str, path: str, body: object
+) -> None:
+    """Requests that are past the gate would be charged to nobody."""
+    media = MERGE if body else JSON
+    asked = people.person(OPERATOR).request(
+        method, path, body=body, content_type=media, params=DRY_RUN
+    )
+    assert BELONGS in await refused(asked)
 
 
 async def test_not_even_a_manager_brings_an_owner_from_a_backup(people: People) -> None:

@@ -130,6 +130,10 @@ def managed_quotas(settings: InstallSettings) -> list[objects.Manifest]:
 
     Native quota must go on measuring whatever its users are called: whoever may update the status
     of ResourceQuotas in all namespaces may do that here too, and nothing else.
+
+    Nor may a manager end the measuring. A request that passed the gate a moment before would find
+    no quota and be charged to nobody (`checkQuotas` in apiserver's
+    plugin/resourcequota/controller.go skips a quota that went: "After all, you removed it").
     """
     label = f"'{names.LABEL_MANAGED}'"
     spec = {
@@ -156,10 +160,9 @@ def managed_quotas(settings: InstallSettings) -> list[objects.Manifest]:
         "validations": [
             cel.validation(
                 f"""
-                (request.operation == 'DELETE'
-                    && (request.userInfo.username == '{_NAMESPACE_CONTROLLER}'
-                        || {cel.TERMINATING}))
-                  || {cel.MANAGER}
+                request.operation == 'DELETE'
+                  ? request.userInfo.username == '{_NAMESPACE_CONTROLLER}' || {cel.TERMINATING}
+                  : ({_GOES_ON_MEASURING}) && {cel.MANAGER}
                 """,
                 message="this ResourceQuota belongs to quotatree; change a TreeQuota instead",
                 says=f"""
@@ -168,7 +171,7 @@ def managed_quotas(settings: InstallSettings) -> list[objects.Manifest]:
                     + 'leave it off ResourceQuota ' + variables.name
                   : 'ResourceQuota ' + variables.name + ' in namespace ' + request.namespace
                     + ' belongs to quotatree; to change a limit, change a TreeQuota of this '
-                    + 'namespace or of one above it'
+                    + 'namespace or of one above it; it goes when the namespace leaves its tree'
                 """,
             )
         ],
@@ -178,6 +181,15 @@ def managed_quotas(settings: InstallSettings) -> list[objects.Manifest]:
         binding(settings, MANAGED_QUOTAS, of=MANAGED_QUOTAS),
     ]
 
+
+# Native quota measures what `status.hard` names, and its controller takes the names from the spec.
+_STATUS_GOES_ON: Final = """oldObject.?status.?hard.orValue({}).all(r,
+          r in object.?status.?hard.orValue({}) || !(r in object.?spec.?hard.orValue({})))"""
+_GOES_ON_MEASURING: Final = f"""
+    oldObject == null
+      || oldObject.?spec.?hard.orValue({{}}).all(r, r in object.?spec.?hard.orValue({{}}))
+        && {_STATUS_GOES_ON}
+"""
 
 # A change of the status and of nothing else, by quota admission or by the native controller,
 # whatever its name: it may update the status of ResourceQuotas everywhere.
@@ -190,7 +202,8 @@ _MEASUREMENT: Final = f"""
          == oldObject.metadata.?ownerReferences.orValue([])
       && (request.userInfo.username == 'system:apiserver'
           || authorizer.group('').resource('resourcequotas').subresource('status')
-               .check('update').allowed())
+               .check('update').allowed()
+            && {_STATUS_GOES_ON})
 """
 
 
