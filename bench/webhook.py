@@ -29,6 +29,7 @@ from bench import engine, figures
 from bench.machine import processor_seconds
 from quotatree.cluster import eventloop
 from quotatree.cluster.live import Live
+from quotatree.cluster.opener import Opener
 from quotatree.codec import review
 from quotatree.controller.events import Recorder
 from quotatree.errors import SandboxError
@@ -184,6 +185,7 @@ def desk(live: Live) -> Desk:
     return Desk(
         live=live,
         apply=never,
+        opener=Opener(live, never, never),
         lookout=never,
         listener=Recorder(live.world, repeat_after=30.0),
         replan=lambda _: None,

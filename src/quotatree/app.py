@@ -152,11 +152,13 @@ async def _term(replica: _Replica, above: int) -> int:
         settings=replica.settings.loop,
         heartbeat=replica.heartbeat,
         wall=time.time,
+        confirm=replica.elector.confirm,
         metrics=replica.metrics,
     )
     replica.answers.desk = Desk(
         live=live,
         apply=controller.apply,
+        opener=controller.opener,
         lookout=functools.partial(lookout.admission_sees, replica.client),
         listener=controller.recorder,
         replan=controller.queue.add,

@@ -183,7 +183,7 @@ class Metrics:
         )
         self._fenced = made.gauge(
             "quotatree_fenced_ratio",
-            "Share of the managed ResourceQuotas that carry the leader's epoch, 0 to 1.",
+            "Share of the managed ResourceQuotas that carry no epoch but the leader's, 0 to 1.",
         )
         self._reservations = made.gauge(
             "quotatree_pending_grants",

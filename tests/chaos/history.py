@@ -16,6 +16,7 @@ from tests.chaos.store import PODS, QUOTAS, Change, Store, StoreError
 from tests.chaos.verdict import NOTHING, Amounts, Held
 from tests.cluster.harness.marks import Mark
 
+from quotatree.codec import managed
 from quotatree.model import names
 from quotatree.units.resources import Resources
 
@@ -129,6 +130,7 @@ class History:
                 amounts=now,
                 received=time.monotonic(),
                 epoch=epoch,
+                sliced=_slice(quota.annotations),
             )
         )
 
@@ -200,6 +202,16 @@ def _count(
 
 def _sum(pods: set[str]) -> Amounts:
     return len(pods), sum(size_of(pod)[1] for pod in pods)
+
+
+def _slice(annotations: Mapping[str, str]) -> Amounts:
+    return amounts(
+        {
+            managed.slice_resource(key): value
+            for key, value in annotations.items()
+            if key.startswith(names.SLICE_PREFIX)
+        }
+    )
 
 
 def amounts(used: Mapping[str, str]) -> Amounts:

@@ -17,13 +17,18 @@ NOTHING: Amounts = (0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """From this revision on a namespace holds so much; `epoch` is that of the writer's term."""
+    """From this revision on a namespace holds so much; `epoch` is that of the writer's term.
+
+    It is 0 where the account is closed: there only growth within the slice, `sliced`, is none of a
+    leader that leads no more.
+    """
 
     revision: int
     namespace: str
     amounts: Amounts
     received: float
     epoch: int = 0
+    sliced: Amounts = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +148,18 @@ def wrong_refusals(
 def late_grants(
     epochs: Mapping[str, int], start: Mapping[str, Amounts], steps: Iterable[Held]
 ) -> list[Held]:
-    """Return the writes that let usage grow in an epoch older than one committed there before."""
+    """Return the writes that let usage grow in an epoch older than one committed there before.
+
+    And those that let it grow on a closed account, beyond its slice.
+    """
     newest, held = dict(epochs), dict(start)
     found = []
     for step in steps:
         before = held.get(step.namespace, NOTHING)
-        grown = any(now > old for now, old in zip(step.amounts, before, strict=True))
-        if grown and step.epoch < newest.get(step.namespace, 0):
+        free = NOTHING if step.epoch else step.sliced
+        parts = zip(step.amounts, before, free, strict=True)
+        grown = any(now > max(old, most) for now, old, most in parts)
+        if grown and step.epoch < newest.get(step.namespace, 1):
             found.append(step)
         newest[step.namespace] = max(newest.get(step.namespace, 0), step.epoch)
         held[step.namespace] = step.amounts

@@ -23,7 +23,7 @@ from quotatree.model.names import Namespace, Uid
 from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import NamespaceReview, UsageReview
 from quotatree.model.scope import UNSCOPED
-from quotatree.model.verdict import Admit, Tighten, Verdict, Wait
+from quotatree.model.verdict import Admit, Open, Tighten, Verdict, Wait
 from quotatree.testing import words
 from quotatree.testing.simulated import Object, Server
 from quotatree.units.resources import Resources
@@ -36,6 +36,7 @@ RESOURCES = ("cpu", "pods")
 
 names = st.sampled_from(ALL)
 amounts = st.integers(0, 3)
+epochs = st.sampled_from([None, 1])
 limits = st.dictionaries(st.sampled_from(RESOURCES), st.integers(1, 8), max_size=2)
 
 
@@ -66,11 +67,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(data=st.data())
     def build(self, data: st.DataObject) -> None:
         for name in ROOTS:
-            self.server.create(name, None, epoch=1)
+            self.server.create(name, None, epoch=data.draw(epochs))
         for name in TEAMS:
-            self.server.create(name, data.draw(st.sampled_from(ROOTS)), epoch=1)
+            self.server.create(name, data.draw(st.sampled_from(ROOTS)), epoch=data.draw(epochs))
         for name in LEAVES:
-            self.server.create(name, data.draw(st.sampled_from([*TEAMS, *ROOTS])), epoch=1)
+            parent = data.draw(st.sampled_from([*TEAMS, *ROOTS]))
+            self.server.create(name, parent, epoch=data.draw(epochs))
         for name in [*ROOTS, *TEAMS]:
             self.hard[name] = resources(data.draw(limits))
             if data.draw(st.booleans()):
@@ -109,11 +111,11 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             self.world.see_namespace(obj)
 
-    @precondition(lambda self: any(q.epoch != self.epoch for q in self.server.managed.values()))
+    @precondition(lambda self: not self.fenced)
     @rule(data=st.data(), count=st.integers(1, len(ALL)))
     def fence_some(self, data: st.DataObject, count: int) -> None:
         """The new leader fences some of the managed quotas, or the last of them."""
-        bare = [n for n, q in self.server.managed.items() if q.epoch != self.epoch]
+        bare = [n for n, q in self.server.managed.items() if q.epoch not in {None, self.epoch}]
         for name in data.draw(st.permutations(bare))[:count]:
             self.fence(name)
 
@@ -121,12 +123,26 @@ class LedgerMachine(RuleBasedStateMachine):
         self.server.commit(replace(self.server.managed[name], epoch=self.epoch))
         self.world.see_managed(self.server.managed[name])
 
+    @rule(name=names)
+    def close(self, name: Namespace) -> None:
+        """The leader closes what has not grown for long, or somebody takes the epoch off."""
+        self.server.commit(replace(self.server.managed[name], epoch=None))
+
+    def open(self, world: World, what: Open, *, leads: bool) -> None:
+        """A leader opens an account; the look at the Lease comes after that, or never."""
+        known = self.server.managed[what.namespace]
+        if what.epoch is not None and known.resource_version == what.resource_version:
+            self.server.commit(replace(known, epoch=what.epoch))
+            world.see_managed(self.server.managed[what.namespace])
+        if leads:
+            world.ledger.openings.confirm(world.ledger.openings.unsure())
+
     # -- what may happen ----------------------------------------------------------------------
 
-    @rule(name=names, cpu=amounts, pods=amounts)
-    def request(self, name: Namespace, cpu: int, pods: int) -> None:
+    @rule(name=names, cpu=amounts, pods=amounts, looks=st.booleans())
+    def request(self, name: Namespace, cpu: int, pods: int, *, looks: bool) -> None:
         """Native admission asks for growth of the newest object."""
-        self.ask(self.server.managed[name], cpu=cpu, pods=pods)
+        self.ask(self.server.managed[name], cpu=cpu, pods=pods, looks=looks)
 
     @precondition(lambda self: self.flights or self.world.ledger.moves)
     @rule(data=st.data(), cpu=amounts, pods=amounts)
@@ -155,6 +171,8 @@ class LedgerMachine(RuleBasedStateMachine):
         review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
         verdict = admit.decide(self.deposed.ledger, review, now=self.now, arrived=self.now - 9)
         event(f"request of the deposed: {type(verdict).__name__}")
+        if isinstance(verdict, Open):
+            self.open(self.deposed, verdict, leads=False)
         if isinstance(verdict, Admit):
             self.flights.append(Flight(obj=new))
 
@@ -168,16 +186,24 @@ class LedgerMachine(RuleBasedStateMachine):
         for quota in self.server.managed.values():
             self.deposed.see_managed(quota)
 
-    def ask(self, old: ManagedQuota, *, cpu: int, pods: int) -> None:
+    def ask(
+        self, old: ManagedQuota, *, cpu: int, pods: int, looks: bool = True, again: bool = False
+    ) -> None:
         name = old.namespace
         current = old is self.server.managed[name]
         new = replace(old, used=old.used + resources({"cpu": cpu, "pods": pods}))
         review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
         quiet = not self.world.ledger.unsettled and not self.world.ledger.moves
-        quiet = quiet and all(q.epoch == self.epoch for q in self.server.managed.values())
+        quiet = quiet and self.fenced
         fits = self.fits(name, new.used) if quiet and current else None
         verdict = admit.decide(self.world.ledger, review, now=self.now, arrived=self.now)
         event(f"request: {type(verdict).__name__}")
+        if isinstance(verdict, Open):
+            self.open(self.world, verdict, leads=looks)
+            if current and looks and not again:
+                newest = self.server.managed[name]
+                self.ask(newest, cpu=cpu, pods=pods, looks=True, again=True)
+            return
         if isinstance(verdict, Admit):
             self.flights.append(Flight(obj=new))
         if isinstance(verdict, Tighten):
@@ -202,7 +228,18 @@ class LedgerMachine(RuleBasedStateMachine):
     def lease(self, seconds: float, *, lands: bool) -> None:
         """Slices are decided, and their writes are on the way, or there and seen already."""
         self.now += seconds
-        lessor = self.world.ledger.lessor
+        ledger, lessor = self.world.ledger, self.world.ledger.lessor
+        for key in sorted(lessor.closed):
+            lessor.closed.discard(key)
+            if (account := ledger.account(*key)) is not None:
+                epoch = ledger.epoch if account.epoch is None else None
+                what = Open(
+                    namespace=key[0],
+                    quota=account.quota,
+                    resource_version=account.resource_version,
+                    epoch=epoch,
+                )
+                self.open(self.world, what, leads=True)
         for key in lessor.pass_time(self.now):
             what = lessor.write(key, now=self.now)
             if what is not None:
@@ -321,7 +358,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @property
     def fenced(self) -> bool:
-        return all(quota.epoch == self.epoch for quota in self.server.managed.values())
+        return all(quota.epoch in {None, self.epoch} for quota in self.server.managed.values())
 
     @precondition(lambda self: self.flights)
     @rule(lives=st.booleans())
@@ -382,7 +419,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_grant_is_never_forgotten(self) -> None:
         """The ledger holds at least what is committed, seen or not, by its own grants."""
         for name, quota in self.server.managed.items():
-            if quota.epoch != self.epoch:
+            if quota.epoch not in {None, self.epoch}:
                 continue  # what an earlier leader granted is not known before the fence
             held = Resources.from_nano(self.world.ledger.forest.node(name).book(UNSCOPED).held)
             held = held.maximum(Resources.from_nano(dict.fromkeys(RESOURCES, 0)))

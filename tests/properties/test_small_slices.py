@@ -21,7 +21,7 @@ from quotatree.units.resources import Resources
 class SliceStage(Stage):
     """A stage whose leaders hand out slices as large as may be."""
 
-    def lead(self, epoch: int) -> None:
+    def lead(self, epoch: int, **_: object) -> None:
         settings = SliceSettings(enabled=True, share=1, first=1, least=1, after=0, runway=0)
         self.leaders[epoch] = world = World(Ledger(epoch=epoch, slices=settings))
         for name in HARD:

@@ -37,15 +37,13 @@ QUOTAS = [words.quota(name, hard=hard.to_strings()) for name, hard in HARD.items
 class Stage:
     """One API server and the leaders that decide for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closed: tuple[Namespace, ...] = ()) -> None:
         self.server = Server()
-        self.server.create(ORG, None, epoch=1)
-        self.server.create(OTHER, None, epoch=1)
-        for name in (A, B):
-            self.server.create(name, ORG, epoch=1)
-        self.server.create(C, OTHER, epoch=1)
+        for name, parent in ((ORG, None), (OTHER, None), (A, ORG), (B, ORG), (C, OTHER)):
+            self.server.create(name, parent, epoch=None if name in closed else 1)
         self.leaders: dict[int, World] = {}
         self.ended: set[int] = set()
+        self.holder = 1
         self.cache: dict[Namespace, ManagedQuota] = {}
         self.flights: dict[str, Object] = {}
         self.granted: set[str] = set()
@@ -105,6 +103,23 @@ class Stage:
             self.flights[flight] = new
             self.granted.add(flight)
 
+    def take(self, leader: int) -> None:
+        """Let a leader take the Lease; who held it does not know."""
+        self.holder = leader
+
+    def open(self, leader: int, name: Namespace) -> None:
+        """Let a leader write its epoch on a closed account, and take the answer in."""
+        world = self.leaders[leader]
+        known = world.managed[name]["quotatree"]
+        if known.epoch is None and self.server.land(replace(known, epoch=world.ledger.epoch)):
+            world.see_managed(self.server.managed[name])
+
+    def confirm(self, leader: int) -> None:
+        """Let a leader look whether the Lease is its own, after what it has opened."""
+        openings = self.leaders[leader].ledger.openings
+        if self.holder == leader:
+            openings.confirm(openings.unsure())
+
     def move(self, leader: int, name: Namespace, parent: Namespace, *, flight: str) -> None:
         old = self.server.namespaces[name]
         new = replace(old, parent=parent)
@@ -130,6 +145,8 @@ class Stage:
             ledger = world.ledger
             known += [
                 ledger.epoch,
+                self.holder,
+                sorted(ledger.openings.unsure()),
                 sorted(world.namespaces.items()),
                 sorted(ledger.moves._pending.items()),
             ]
@@ -153,7 +170,12 @@ class Stage:
 Step = Callable[[Stage], None]
 
 
-def search(steps: Mapping[str, Step], needs: Mapping[str, tuple[str, ...]]) -> list[frozenset[str]]:
+def search(
+    steps: Mapping[str, Step],
+    needs: Mapping[str, tuple[str, ...]],
+    *,
+    stage: Callable[[], Stage] = Stage,
+) -> list[frozenset[str]]:
     """Go through all orders of the steps; return what was granted at each of their ends.
 
     Raises:
@@ -164,16 +186,16 @@ def search(steps: Mapping[str, Step], needs: Mapping[str, tuple[str, ...]]) -> l
     ways: list[tuple[str, ...]] = [()]
     while ways:
         way = ways.pop()
-        stage = Stage()
+        now = stage()
         for step in way:
-            steps[step](stage)
-        assert not stage.over(), " > ".join(way)
-        state = (frozenset(way), stage.fingerprint())
+            steps[step](now)
+        assert not now.over(), " > ".join(way)
+        state = (frozenset(way), now.fingerprint())
         if state in seen:
             continue
         seen.add(state)
         if len(way) == len(steps):
-            ends.append(frozenset(stage.granted))
+            ends.append(frozenset(now.granted))
         ways += [
             (*way, step)
             for step in steps
@@ -231,6 +253,55 @@ def test_the_search_finds_the_order_that_the_epoch_prevents(monkeypatch) -> None
     monkeypatch.setattr(admit, "decide", careless)
     with pytest.raises(AssertionError, match=r"2b lands.* > 1a lands"):
         search(TWO_LEADERS, AFTER)
+
+
+OPENING: dict[str, Step] = {
+    "1 opens a": lambda s: s.open(1, A),
+    "1 looks at the Lease": lambda s: s.confirm(1),
+    "x asks 1 for a": lambda s: s.grow(1, A, 2, flight="1a"),
+    "1a lands": lambda s: s.land("1a"),
+    "2 takes the Lease": lambda s: s.take(2),
+    "2 lists": lambda s: s.lead(2),
+    "2 fences what is open": lambda s: s.fence(
+        2, *(n for n in (A, B, ORG) if s.leaders[2].managed[n]["quotatree"].epoch not in {None, 2})
+    ),
+    "2 opens b and looks": lambda s: (s.open(2, B), s.confirm(2)),
+    "y asks 2 for b": lambda s: s.grow(2, B, 2, flight="2b"),
+    "2b lands": lambda s: s.land("2b"),
+}
+"""Two leaders and closed accounts; the first opens one and may not know that it was deposed."""
+BEFORE_OPENING: dict[str, tuple[str, ...]] = {
+    "1 looks at the Lease": ("1 opens a",),
+    "x asks 1 for a": ("1 opens a",),
+    "1a lands": ("x asks 1 for a",),
+    "2 lists": ("2 takes the Lease",),
+    "2 fences what is open": ("2 lists",),
+    "2 opens b and looks": ("2 lists",),
+    "y asks 2 for b": ("2 opens b and looks",),
+    "2b lands": ("y asks 2 for b",),
+}
+
+
+def closed_stage() -> Stage:
+    return Stage(closed=(ORG, OTHER, A, B, C))
+
+
+def test_whoever_opens_an_account_never_grants_beside_the_next_leader() -> None:
+    ends = search(OPENING, BEFORE_OPENING, stage=closed_stage)
+    for flight in ("1a", "2b"):
+        assert any(flight in granted for granted in ends), f"{flight} is never granted"
+    assert any({"1a", "2b"} <= granted for granted in ends), "the old leader's grant never loses"
+
+
+def test_the_search_finds_the_order_that_the_look_at_the_lease_prevents() -> None:
+    """Opened by one that is deposed already, after the next one has listed it closed."""
+
+    def careless(stage: Stage) -> None:
+        openings = stage.leaders[1].ledger.openings
+        openings.confirm(openings.unsure())
+
+    with pytest.raises(AssertionError, match=r"2 lists"):
+        search(OPENING | {"1 looks at the Lease": careless}, BEFORE_OPENING, stage=closed_stage)
 
 
 def handing_over(settled: Callable[[Ledger], bool]) -> dict[str, Step]:

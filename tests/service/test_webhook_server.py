@@ -234,6 +234,50 @@ async def test_what_fits_is_admitted_and_counted_at_once():
         assert not refused["allowed"]
 
 
+def closed(desk):
+    """Have `a` closed, as a namespace is that has not grown yet."""
+    seen = desk.managed("a")
+    desk.live.world.see_managed(
+        replace(seen, epoch=None, resource_version=seen.resource_version + 1)
+    )
+    return desk.managed("a")
+
+
+async def test_the_first_growth_opens_its_account_and_is_granted_when_it_is_asked_again():
+    async with office(ORG) as desk:
+        base, before = closed(desk), desk.ledger()
+        assert (await desk.ask(USAGE, growth(base, pods="5")))["allowed"]
+        (opened,) = desk.apply.written
+        assert opened.annotations == {"quotatree.dev/epoch": "1"}
+        assert opened.resource_version == base.resource_version
+        assert desk.ledger() == before, "that growth is lost"
+        assert (await desk.ask(USAGE, growth(desk.managed("a"), pods="5")))["allowed"]
+        assert desk.ledger() != before
+        assert len(desk.apply.written) == 1
+
+
+async def test_what_was_opened_by_one_who_leads_no_more_is_not_granted_on():
+    async with office(ORG) as desk:
+        desk.apply.leads = False
+        before = desk.ledger()
+        assert (await desk.ask(USAGE, growth(closed(desk), pods="5")))["allowed"]
+        answer = await desk.ask(USAGE, growth(desk.managed("a"), pods="5"))
+        assert answer["status"]["code"] == 429
+        assert desk.ledger() == before
+        desk.apply.leads = True  # it was no answer of the API server's, or it leads again
+        assert (await desk.ask(USAGE, growth(desk.managed("a"), pods="5")))["allowed"]
+
+
+@pytest.mark.parametrize(("status", "allowed"), [(409, True), (404, False), (0, False)])
+async def test_an_opening_that_fails_grants_nothing(status, allowed):
+    """One that lost to another write lets the growth lose to the same."""
+    async with office(ORG) as desk:
+        before = desk.ledger()
+        desk.apply.error = ClusterError("no", status=status)
+        assert (await desk.ask(USAGE, growth(closed(desk), pods="5")))["allowed"] is allowed
+        assert desk.ledger() == before
+
+
 async def test_a_dry_run_reserves_nothing():
     async with office(ORG) as desk:
         before = desk.ledger()

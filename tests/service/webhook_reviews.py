@@ -14,6 +14,7 @@ import orjson
 from aiohttp import test_utils
 
 from quotatree.cluster.live import Live
+from quotatree.cluster.opener import Opener
 from quotatree.engine.reservation import Timing
 from quotatree.errors import ClusterError
 from quotatree.model import effect, names
@@ -46,27 +47,37 @@ class Clock:
 
 @dataclass
 class FakeApply:
-    """Carries a tightening out on the world itself; `error` makes it lose instead."""
+    """Carries a tightening or an opening out on the world itself; `error` makes it lose instead.
+
+    `leads`: whether the Lease is ours when it is looked at.
+    """
 
     live: Live
     error: ClusterError | None = None
     seen_by_admission: bool = True
+    leads: bool = True
     written: list[effect.Effect] = field(default_factory=list)
 
     async def __call__(self, what: effect.Effect) -> Document:
         self.written.append(what)
         if self.error is not None:
             raise self.error
-        assert isinstance(what, effect.PatchManagedStatus)
+        assert isinstance(what, effect.PatchManagedStatus | effect.PatchManaged)
         before = self.live.world.managed[what.namespace][what.quota]
+        epoch = what.annotations.get(names.ANNOTATION_EPOCH)
         after = replace(
             before,
             resource_version=before.resource_version + 1,
-            status_hard=what.hard,
+            status_hard=what.hard or before.status_hard,
             limited_by=what.annotations.get(names.ANNOTATION_LIMITED_BY) or "",
+            epoch=before.epoch if epoch is None else int(epoch),
         )
         self.live.world.see_managed(after)
         return quota_object(after)
+
+    async def confirm(self) -> bool:
+        """Look at the Lease."""
+        return self.leads
 
     async def lookout(self, namespace: Namespace, quota: str) -> int | None:
         """Quota admission's cache: it is late by one version, or as new as the store."""
@@ -171,6 +182,7 @@ async def office(text: str, *, loaded: bool = True) -> AsyncIterator[Office]:
     answers.desk = Desk(
         live=live,
         apply=apply,
+        opener=Opener(live, apply, apply.confirm),
         lookout=apply.lookout,
         listener=heard,
         replan=heard.replanned.extend,

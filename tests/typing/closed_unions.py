@@ -18,6 +18,8 @@ def every_verdict_is_handled(found: verdict.Verdict) -> str:
             return "admit"
         case verdict.Wait():
             return "wait"
+        case verdict.Open():
+            return "open"
         case verdict.Tighten():
             return "tighten"
         case verdict.Deny() | verdict.Refuse() | verdict.TryLater():

@@ -31,6 +31,9 @@ class Elector:
         self.epoch = max(self.epoch or 0, above) + 1
         return self.epoch
 
+    async def confirm(self) -> bool:
+        return True
+
     async def renew(self) -> None:
         await asyncio.sleep(60)
 
@@ -44,7 +47,7 @@ class Loop:
     def __init__(self, _client, live, **_):
         self.live = live
         self.recorder = self.queue = SimpleNamespace(add=None)
-        self.apply = None
+        self.apply = self.opener = None
 
     async def run(self) -> None:
         world = self.live.world

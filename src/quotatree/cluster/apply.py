@@ -135,9 +135,7 @@ def _managed_body(what: effect.CreateManaged) -> dict[str, Any]:
             "name": what.quota,
             "namespace": what.namespace,
             "labels": {k: v for k, v in _labels(what.failure_policy).items() if v is not None},
-            "annotations": _annotations(
-                {names.ANNOTATION_EPOCH: str(what.epoch)}, what.limits or None
-            ),
+            "annotations": _annotations({}, what.limits or None),
         },
         "spec": {"hard": what.hard.to_strings(), **scopes_of(what.scopes)},
     }

@@ -168,6 +168,17 @@ class LeaseElector:
             self._lose(f"{found.holder or 'nobody'} holds it")
             self._nudge.set()
 
+    async def confirm(self) -> bool:
+        """Whether the lease is ours still, by a consistent read that begins now.
+
+        Raises:
+            ClusterError: the API server did not answer.
+        """
+        if self._epoch is None:
+            return False
+        found = await self._read()
+        return found is not None and self._ours(found) and not self.lost.is_set()
+
     async def acquire(self, *, above: int = 0) -> int:
         """Wait until the lease is ours and return the new epoch, which is greater than `above`.
 

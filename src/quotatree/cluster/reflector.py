@@ -42,7 +42,7 @@ FIRST_WAIT: Final = 0.05
 LONGEST_WAIT: Final = 1.0
 """Not longer: whoever decides by what was told waits for the next word."""
 FAILURES_BEFORE_LIST: Final = 5
-FORBIDDEN: Final = 403
+FORBIDDEN, NOT_FOUND = 403, 404
 IN_A_ROW: Final = 8
 """Changes given out before others get a turn. A burst arrives in one piece of hundreds, each of
 which costs some 0.1 ms to take in, and reviews must not wait for the last."""
@@ -129,7 +129,10 @@ class Reflector:
         self._seen: int | None = None
         self._given = False
         self.cut = False
-        """Whether nothing is told at present: the last attempt failed, and none has begun since."""
+        """Whether nothing is told at present: the last attempt failed, and none has begun since.
+
+        Of a kind that does not exist there is nothing to tell.
+        """
 
     @property
     def seen(self) -> int | None:
@@ -165,7 +168,7 @@ class Reflector:
                 log.info("watch of %s opened again: %s", self._kind.plural, error)
             except ClusterError as error:
                 self._failures += 1
-                self.cut = True
+                self.cut = error.status != NOT_FOUND
                 self._judge(error)
                 if error.status == FORBIDDEN and self._given:
                     self._given, self._seen = False, None

@@ -14,6 +14,7 @@ from quotatree.cluster import apply, paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.heartbeat import Heartbeat
 from quotatree.cluster.live import Live
+from quotatree.cluster.opener import Confirm, Opener
 from quotatree.cluster.reflector import Change, Changed, Deleted, Listed, Progress, Reflector
 from quotatree.codec import managed, namespaces
 from quotatree.controller import counts
@@ -31,7 +32,7 @@ from quotatree.controller.queue import Queue
 from quotatree.controller.reporter import Reporter
 from quotatree.controller.slicer import Slicer
 from quotatree.controller.touch import Toucher
-from quotatree.engine import fence, plan
+from quotatree.engine import fence, openings, plan
 from quotatree.engine.account import Way
 from quotatree.errors import ClusterError
 from quotatree.manifests import crd
@@ -52,6 +53,8 @@ LANDS: Final = 0.1
 ENDS: Final = 0.5
 """Seconds that it takes for that at the most. Longer: a grant whose write is slow is settled more
 often, and else growth waits for nothing."""
+REST_EVERY: Final = 30.0
+"""Seconds between looks for accounts to be closed."""
 KIND_LOOK: Final = 1.0
 """Seconds between looks whether the kind TreeQuota is there, while it cannot be listed."""
 
@@ -71,6 +74,7 @@ class Controller:
         settings: LoopSettings,
         heartbeat: Heartbeat,
         wall: Callable[[], float],
+        confirm: Confirm,
         metrics: Metrics | None = None,
     ) -> None:
         self._client = client
@@ -96,7 +100,8 @@ class Controller:
         self._due = Due(live.world.ledger.forest, bears=live.world.limits.bears)
         self._toucher = Toucher(live, self._lose_quietly)
         self._observer = Observer(client, live, settings=settings, wall=wall, metrics=self._metrics)
-        self._slicer = Slicer(client, live, self.apply)
+        self.opener = Opener(live, self.apply, confirm)
+        self._slicer = Slicer(client, live, self.apply, opener=self.opener)
         self._newborn = Newborn(client, live)
         self._reporter = Reporter(
             self, live, due=self._due, pace=self._pace, most=settings.status_most
@@ -104,6 +109,7 @@ class Controller:
         self._ending = Ending(live)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
+        self._rest_again = 0.0
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -174,6 +180,7 @@ class Controller:
             self.intake.recall(kind_since=await self._kind_since())
             self._objects.follow()
         self._live.loaded = True
+        self._rest_again = self._live.clock() + openings.REST
         gc.unfreeze()  # what an earlier term knew goes
         gc.collect()
         gc.freeze()  # what was listed stays: full collections would stop the webhook for it
@@ -371,8 +378,16 @@ class Controller:
             return
         self._objects.report()
         self._lag.tell()
+        self._rest()
         await self._keep_gate()
         await self._reporter.report()
+
+    def _rest(self) -> None:
+        """Have what has not grown for long closed: the next leader has that much less to fence."""
+        now, ledger = self._live.clock(), self._live.world.ledger
+        if now >= self._rest_again:
+            self._rest_again = now + REST_EVERY
+            self.queue.add(ledger.openings.rest(epoch=ledger.epoch, since=now - openings.REST))
 
     async def _keep_gate(self) -> None:
         """Gate what is counted; a failure is no reason to report nothing."""
@@ -391,4 +406,6 @@ class Controller:
 
 def _fences(what: effect.Effect) -> bool:
     """Whether requests wait for a write: nothing grows in a tree before all of it is fenced."""
-    return isinstance(what, effect.PatchManaged) and names.ANNOTATION_EPOCH in what.annotations
+    return isinstance(what, effect.PatchManaged) and bool(
+        what.annotations.get(names.ANNOTATION_EPOCH)
+    )

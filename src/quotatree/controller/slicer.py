@@ -9,11 +9,13 @@ from typing import Any, Final
 from quotatree.cluster import paths
 from quotatree.cluster.client import Client
 from quotatree.cluster.live import Live
+from quotatree.cluster.opener import Opener
 from quotatree.codec import managed
 from quotatree.controller.errands import Errands
 from quotatree.engine.account import AccountKey, Way
 from quotatree.errors import ClusterError
 from quotatree.model import effect
+from quotatree.model.verdict import Open
 
 MOST_TRIES: Final = 10
 """Writes in a row against a namespace that keeps growing; then the next tick tries again."""
@@ -25,15 +27,38 @@ Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
 class Slicer:
     """Writes the slices that the ledger asks for; nothing waits for it but requests."""
 
-    def __init__(self, client: Client, live: Live, apply: Apply) -> None:
+    def __init__(self, client: Client, live: Live, apply: Apply, *, opener: Opener) -> None:
         self._client = client
         self._live = live
         self._apply = apply
+        self._opener = opener
 
     def send(self, errands: Errands, now: float) -> None:
         """Let time happen to the slices, and send off the writes that this asks for."""
         for key in self._live.world.ledger.lessor.pass_time(now):
             errands.send(("slice", key), functools.partial(self._write, key))
+
+        for key in self._live.world.ledger.lessor.closed:
+            errands.send(("open", key), functools.partial(self._open, key))
+
+    async def _open(self, key: AccountKey) -> None:
+        """Open an account that is to get a slice; who loses tries again when it is due."""
+        ledger = self._live.world.ledger
+        ledger.lessor.closed.discard(key)
+        account = ledger.account(*key)
+        if account is None or not ledger.fenced(*key):
+            return
+        what = Open(
+            namespace=key[0],
+            quota=account.quota,
+            resource_version=account.resource_version,
+            epoch=ledger.epoch if account.epoch is None else None,
+        )
+        try:
+            await self._opener.open(what)
+        except ClusterError as error:
+            if error.status not in {GONE, LOST}:
+                raise
 
     async def _write(self, key: AccountKey) -> None:
         """Write one slice; each try is decided anew, on what was read last."""

@@ -9,10 +9,11 @@ forge one. Only our own watch does that.
    refusal would cost the API server one of its four tries. Our fence overtakes bases like this.
    Not before quota admission sees what it lost to, or its other tries are lost in the same way.
 2. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
-   an earlier leader may still be committed, since not every managed quota carries our epoch.
+   an earlier leader may still be committed, since a managed quota carries its epoch.
 3. A level above has workloads below it that are not counted yet in what grows: nobody knows its
    room, so it is to be asked for again.
-4. It fits every level with everything in flight counted: grant it, and count it from now on.
+4. It fits every level with everything in flight counted: grant it, and count it from now on; on an
+   object that is closed not before it was opened (`engine.openings`).
 5. It would fit, or some of a batch might, if slices of others did not stand idle: have them taken
    back, and wait for that. It is never refused for their sake.
 6. It would fit if what is in flight lost, or if others below the limit were not charged for objects
@@ -30,12 +31,23 @@ from typing import Final
 
 from quotatree.engine import explain, reality, surplus
 from quotatree.engine.account import AccountKey
+from quotatree.engine.forest import Amounts
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
 from quotatree.engine.room import available
 from quotatree.engine.unmeasured import Unknown
 from quotatree.model.review import UsageReview
-from quotatree.model.verdict import Admit, Cause, Deny, Limit, Tighten, TryLater, Verdict, Wait
+from quotatree.model.verdict import (
+    Admit,
+    Cause,
+    Deny,
+    Limit,
+    Open,
+    Tighten,
+    TryLater,
+    Verdict,
+    Wait,
+)
 from quotatree.units import resource_names
 from quotatree.units.resources import Resources
 
@@ -55,7 +67,9 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     account = ledger.account(*key)
     if account is not None and account.resource_version > review.old.resource_version:
         return Admit(reserved=False, behind=account.resource_version)
-    fenced = review.old.epoch == ledger.epoch and ledger.fenced(*key)
+    epoch = review.old.epoch
+    ours = epoch is None or (account is not None and epoch == account.epoch == ledger.epoch)
+    fenced = ours and ledger.fenced(*key)
     if account is None or ledger.uid_of(review.old.namespace) is None or not fenced:
         until = arrived + ledger.timing.fence
         if now < until:
@@ -67,11 +81,7 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):
         return TryLater(reason=str(unknown), cause=Cause.UNMEASURED)
     if not limits:
-        if not review.dry_run:
-            grant, base = ledger.truth.grant(review, now), review.old.resource_version
-            ledger.lessor.asked(key, review.old.used, review.new.used, now=now)
-            ledger.reserve(key, used, base=base, now=now, grant=grant)
-        return Admit(reserved=not review.dry_run)
+        return Admit(reserved=False) if review.dry_run else _grant(ledger, review, used, now=now)
     ledger.tightenings.press(key, now)
     return (
         _lowers(ledger, review, limits, now=now, arrived=arrived)
@@ -79,6 +89,21 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
         or _later(ledger, review, limits, now=now, arrived=arrived)
         or _refuse(ledger, review, limits, now=now)
     )
+
+
+def _grant(ledger: Ledger, review: UsageReview, used: Amounts, *, now: float) -> Admit | Open:
+    key, old = (review.old.namespace, review.old.scopes), review.old
+    if old.epoch is None or not ledger.openings.is_sure(key, epoch=ledger.epoch):
+        return Open(
+            namespace=old.namespace,
+            quota=old.name,
+            resource_version=old.resource_version,
+            epoch=ledger.epoch if old.epoch is None else None,
+        )
+    grant = ledger.truth.grant(review, now)
+    ledger.lessor.asked(key, old.used, review.new.used, now=now)
+    ledger.reserve(key, used, base=old.resource_version, now=now, grant=grant)
+    return Admit(reserved=True)
 
 
 def in_sight(verdict: Verdict, *, blind: bool) -> Verdict:

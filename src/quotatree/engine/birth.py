@@ -70,7 +70,7 @@ def _is_untouched(world: World, quota: ManagedQuota, wanted: Mapping[ScopeSet, R
     account = world.ledger.account(quota.namespace, quota.scopes)
     return (
         quota.spec_hard == wanted.get(quota.scopes)
-        and quota.epoch == world.ledger.epoch
+        and quota.epoch in {None, world.ledger.epoch}
         and not quota.terminating
         and not any(quota.used.nanos().values())
         and account is not None

@@ -1,8 +1,8 @@
 """The fence of an epoch: the trees in which a grant of an earlier leader may still be committed.
 
-A leader writes its epoch on every managed ResourceQuota. Where one does not carry it yet, a grant
-that nobody counts here may land, and its charge goes to every ancestor: so nothing is granted in a
-tree until all of it is fenced.
+A leader grants only on managed ResourceQuotas that carry its epoch. Where one carries another, a
+grant that nobody counts here may land, and its charge goes to every ancestor: so nothing is granted
+in a tree until this leader has written its own there. On one without an epoch nobody grants.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def order(forest: Forest, pods: Mapping[Namespace, int]) -> list[Namespace]:
 
 
 class Fence:
-    """The accounts without this leader's epoch, counted by tree.
+    """The accounts with another epoch than this leader's, counted by tree.
 
     Each review asks, while a new leader works through thousands of them; so the counts are kept,
     and counted anew only when the forest has changed its shape.
@@ -48,7 +48,7 @@ class Fence:
         self._shape = forest.shape
 
     def note(self, key: AccountKey, *, fenced: bool) -> bool:
-        """Take in whether a managed ResourceQuota carries the epoch.
+        """Take in whether a managed ResourceQuota carries the epoch, or none.
 
         Returns whether it was the last of its tree that did not: there growth may be granted now.
         """
@@ -70,7 +70,7 @@ class Fence:
         return True
 
     def stands(self, name: Namespace, scopes: ScopeSet) -> bool:
-        """Whether every managed ResourceQuota of the tree of `name` carries the epoch."""
+        """Whether no managed ResourceQuota of the tree of `name` carries another epoch."""
         if not self._open:
             return True
         self._count_anew()

@@ -25,6 +25,7 @@ from quotatree.engine.fence import Fence
 from quotatree.engine.forest import NOTHING, Amounts, Forest
 from quotatree.engine.lessor import Lessor
 from quotatree.engine.moves import Moves
+from quotatree.engine.openings import Openings
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.engine.slices import SliceSettings
 from quotatree.engine.tenants import Tenants
@@ -61,6 +62,7 @@ class Ledger:
         self._fence = Fence(self.forest)
         self.moves = Moves(self.forest, self.timing)
         self._accounts: dict[AccountKey, Account] = {}
+        self.openings = Openings(self._accounts)
         self.tightenings = Tightenings(self.timing, self._accounts.get)
         self.lessor = Lessor(self, slices or SliceSettings(), post=self._post)
         self.truth = Truth(self.timing, self._accounts, self._post)
@@ -121,6 +123,7 @@ class Ledger:
         self.truth.drop(key)
         self.unsettled.discard(key)
         self._fence.drop(key)
+        self.openings.drop(key)
         self.unmeasured.drop(key)
         self.tightenings.drop(key)
         self.lessor.drop(key)
@@ -183,12 +186,16 @@ class Ledger:
         used = seen.used.nanos()
         if not account.used.keys() <= used.keys():
             used = self._keep_unmeasured(key, account.used, used)
-        self.truth.observe(key, account, seen, fenced=account.epoch == self.epoch, way=way)
+        known = account.resource_version > 0
+        closed, ours = account.epoch is None, seen.epoch == self.epoch
+        fenced = account.epoch == self.epoch or (known and closed)
+        self.truth.observe(key, account, seen, fenced=fenced, way=way)
+        self.openings.note(key, account, opened=known and closed and ours, epoch=seen.epoch)
         account.quota = seen.name
         account.uid = seen.uid
         account.resource_version = seen.resource_version
         account.epoch = seen.epoch
-        stands = self._fence.note(key, fenced=seen.epoch == self.epoch)
+        stands = self._fence.note(key, fenced=ours or seen.epoch is None)
         account.used = used
         if account.slice != (granted := seen.slice.nanos()):
             account.slice = granted
@@ -267,9 +274,9 @@ class Ledger:
             self._on_change(name)
 
     def fenced(self, name: Namespace, scopes: ScopeSet) -> bool:
-        """Whether every managed quota of the tree of `name` carries this writer's epoch.
+        """Whether no managed quota of the tree of `name` carries the epoch of another writer.
 
-        On one that does not, a grant of an earlier writer may still be committed, uncounted here.
+        On one that does, a grant of that writer may still be committed, uncounted here.
         """
         return self._fence.stands(name, scopes)
 
@@ -310,6 +317,7 @@ class Ledger:
         """Count `used` as held from now on; it takes the place of a hold."""
         account = self._accounts[key]
         account.granted_at = now
+        self.openings.grows(key)
         account.happen(Happening.GRANTED)
         deadline = now + self.timing.touch_after
         account.reservations.append(

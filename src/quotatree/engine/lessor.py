@@ -3,7 +3,8 @@
 - A slice that grows is a grant: counted from before the write on, until an event shows what came of
   it. One that shrinks is counted in full until the event that shows it smaller: the write is a
   compare-and-swap on everything that may have grown within it meanwhile.
-- Written only by the leader whose epoch the object carries, in a tree that is fenced altogether.
+- One grows only where the object is open in this leader's epoch, in a tree that is fenced
+  altogether.
 
 No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 """
@@ -33,7 +34,10 @@ _T = TypeVar("_T")
 
 
 class Lessor:
-    """The slices of a ledger's forest; `post` brings what an account holds into the forest."""
+    """The slices of a ledger's forest; `post` brings what an account holds into the forest.
+
+    `closed` are accounts that have to be opened before they get a slice.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Lessor:
         self._due: dict[AccountKey, float] = {}
         self._fresh: set[AccountKey] = set()
         self._undo: dict[AccountKey, tuple[bool, Offer | None]] = {}
+        self.closed: set[AccountKey] = set()
         self._revoking: dict[AccountKey, float] = {}
         self._urgent: set[AccountKey] = set()
         self._pressed: dict[tuple[Namespace, ScopeSet], float] = {}
@@ -83,6 +88,7 @@ class Lessor:
         self._due.pop(key, None)
         self._fresh.discard(key)
         self._undo.pop(key, None)
+        self.closed.discard(key)
 
     def _release(self, key: AccountKey) -> None:
         self._holders.discard(key)
@@ -271,10 +277,15 @@ class Lessor:
         if account is None or not account.quota:
             return None  # gone, or only remembered of a Namespace that terminates
         if not self._ledger.fenced(*key):
-            self.lost(key)  # until all of the tree is, this object included
+            self.lost(key)  # until all of the tree is
             return None
         wanted = self._wanted(key, account, now=now, asked=asked)
         if wanted is None or (new := slices.writable(wanted, account.used)) == account.slice:
+            return None
+        grows = any(amount > account.slice.get(r, 0) for r, amount in new.items())
+        if grows and not self._ledger.openings.is_sure(key, epoch=self._ledger.epoch):
+            self.lost(key)  # until it is opened: what grows is a grant
+            self.closed.add(key)
             return None
         self._count(key, account, new, now=now)
         return WriteSlice(

@@ -105,13 +105,11 @@ def _stand(world: World, name: Namespace, scopes: ScopeSet, *, hard: Resources) 
     quota = scope.managed_name(scopes)
     seen = world.managed.get(name, {}).get(quota)
     if seen is None:
-        epoch = world.ledger.epoch
         yield CreateManaged(
             namespace=name,
             quota=quota,
             scopes=scopes,
             hard=hard,
-            epoch=epoch,
             limits=_limits(world, name) if scopes == UNSCOPED else (),
             failure_policy=world.limits.failure_policy(world.ledger.forest.path(name), scopes),
         )
@@ -122,7 +120,7 @@ def _stand(world: World, name: Namespace, scopes: ScopeSet, *, hard: Resources) 
 def _fence(world: World, name: Namespace) -> Iterator[Effect]:
     """Fence what nothing else is written to any more: until then its whole tree waits."""
     for seen in world.managed.get(name, {}).values():
-        if (seen.epoch or 0) < world.ledger.epoch:
+        if seen.epoch is not None and seen.epoch < world.ledger.epoch:
             yield PatchManaged(
                 namespace=name,
                 quota=seen.name,
@@ -137,8 +135,7 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
         return
     if (seen.epoch or 0) > world.ledger.epoch:
         return  # another leader's
-    fenced = seen.epoch == world.ledger.epoch
-    annotations = {} if fenced else {names.ANNOTATION_EPOCH: str(world.ledger.epoch)}
+    annotations = _epoch(world, seen)
     limits = _limits(world, seen.namespace) if seen.scopes == UNSCOPED else ()
     remembers = seen.limits == limits
     path = world.ledger.forest.path(seen.namespace)
@@ -172,6 +169,14 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             hard=hard,
             dropped=tuple(sorted(set(seen.status_hard) - set(hard))),
         )
+
+
+def _epoch(world: World, seen: ManagedQuota) -> dict[str, str | None]:
+    """Fence what another leader may have granted on, and close what has not grown for long."""
+    if seen.epoch is not None and seen.epoch != world.ledger.epoch:
+        return {names.ANNOTATION_EPOCH: str(world.ledger.epoch)}
+    resting = world.ledger.openings.is_resting((seen.namespace, seen.scopes))
+    return {names.ANNOTATION_EPOCH: None} if seen.epoch is not None and resting else {}
 
 
 def _lower(world: World, seen: ManagedQuota, used: Resources) -> PatchManagedStatus:

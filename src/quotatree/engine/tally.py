@@ -19,7 +19,7 @@ LIVING: Final = (State.PENDING, State.OVERDUE, State.HELD)
 class Tally:
     """How much there is of everything; all zero where nobody leads.
 
-    `fenced` of the `managed` ResourceQuotas carry the epoch. `tightened` and `leased` are
+    `fenced` of the `managed` ResourceQuotas carry the epoch, or none. `tightened` and `leased` are
     namespaces with a lowered `status.hard` and with a slice, `objects` those in the account of the
     truth, `over` the TreeQuotas that only observe and were above their hard at the last count.
     """
@@ -49,7 +49,7 @@ def of(world: World) -> Tally:
         namespaces=len(world.namespaces),
         tree_quotas=sum(1 for _ in world.limits.all()),
         managed=len(quotas),
-        fenced=sum(quota.epoch == ledger.epoch for quota in quotas),
+        fenced=sum(quota.epoch in {None, ledger.epoch} for quota in quotas),
         reservations=reservations,
         tightened=len(ledger.tightenings),
         leased=sum(bool(quota.slice) for quota in quotas),

@@ -56,13 +56,12 @@ class SetFinalizer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateManaged:
-    """Create a managed ResourceQuota that carries the present epoch, and remembers `limits`."""
+    """Create a managed ResourceQuota that remembers `limits`; nobody has granted on it."""
 
     namespace: Namespace
     quota: str
     scopes: ScopeSet
     hard: Resources
-    epoch: int
     limits: tuple[Quota, ...] = ()
     failure_policy: FailurePolicy = FailurePolicy.FAIL
 

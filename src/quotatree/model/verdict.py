@@ -92,6 +92,19 @@ class Tighten:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """Open the account of a managed ResourceQuota, then ask again: there is room for the growth.
+
+    `epoch` is to be written on it, unless None: then only the Lease is to be looked at.
+    """
+
+    namespace: Namespace
+    quota: str
+    resource_version: int
+    epoch: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deny:
     """Refuse: no part of it fits, or it is one request alone."""
 
@@ -114,4 +127,4 @@ class TryLater:
     cause: Cause = Cause.OTHER
 
 
-Verdict = Admit | Wait | Tighten | Deny | Refuse | TryLater
+Verdict = Admit | Wait | Open | Tighten | Deny | Refuse | TryLater

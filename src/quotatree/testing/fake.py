@@ -112,7 +112,6 @@ class FakeCluster:
                 spec_hard=what.hard,
                 status_hard=what.hard,
                 used=Resources.from_nano(dict.fromkeys(what.hard, 0)),
-                epoch=what.epoch,
                 limits=what.limits,
                 failure_policy=what.failure_policy,
             )

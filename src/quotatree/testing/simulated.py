@@ -53,10 +53,10 @@ class Server:
         name: Namespace,
         parent: Namespace | None,
         *,
-        epoch: int,
+        epoch: int | None,
         measured: Iterable[str] = ("cpu", "pods"),
     ) -> None:
-        """Create a Namespace and its managed ResourceQuota, measured and fenced."""
+        """Create a Namespace and its managed ResourceQuota, measured; without an `epoch` closed."""
         self.commit(
             ObservedNamespace(name=name, uid=Uid(f"uid-{name}"), resource_version=0, parent=parent)
         )

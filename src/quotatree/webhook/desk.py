@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, assert_never
 
 from quotatree.cluster.live import Live
+from quotatree.cluster.opener import Opener
 from quotatree.codec import managed, review
 from quotatree.engine import admit, attach, explain, recount, tally, validate
 from quotatree.errors import ClusterError
@@ -25,6 +26,7 @@ from quotatree.model.verdict import (
     Cause,
     Deny,
     Limit,
+    Open,
     Refuse,
     Tighten,
     TryLater,
@@ -37,6 +39,7 @@ REVIEW: Final = 0.85
 """Seconds from its arrival in which a review is answered: the API server gives it one second."""
 CATCH_UP: Final = 0.3
 """Seconds that a write which is lost already is kept waiting for quota admission to see why."""
+CONFLICT: Final = 409
 LOOK_AGAIN: Final = 0.005
 """Seconds between two looks at what quota admission sees."""
 LAG: Final = 0.1
@@ -65,6 +68,7 @@ class Desk:
 
     live: Live
     apply: Apply
+    opener: Opener
     lookout: Lookout
     listener: Listener
     replan: Replan
@@ -82,6 +86,8 @@ class Desk:
             return admit.in_sight(verdict, blind=self.live.blind)
 
         verdict = await self._settle(ask, "usage")
+        if isinstance(verdict, Open):
+            verdict = await self._open(verdict, ask)
         if not isinstance(verdict, Admit):
             self.live.world.ledger.tenants.refused(asked.old.namespace, self.live.clock())
         if isinstance(verdict, Tighten | Deny):
@@ -159,6 +165,16 @@ class Desk:
             return TryLater(reason="this replica ends its term", cause=Cause.ENDING)
         return ask(self.live.clock())
 
+    async def _open(self, what: Open, ask: Callable[[float], Verdict]) -> Verdict:
+        """Open an account; if that takes a write, the growth loses to it and is asked for anew."""
+        try:
+            behind = await self.opener.open(what)
+        except ClusterError as error:
+            if error.status == CONFLICT:  # so will the growth
+                return Admit(reserved=False)
+            return TryLater(reason=f"this namespace could not be opened: {error}")
+        return Admit(reserved=False, behind=behind) if behind else await self._settle(ask, "usage")
+
     async def _tighten(self, asked: UsageReview, verdict: Tighten, *, until: float) -> bytes:
         """Write the tightening, see it arrive, refuse: the API server judges one by one."""
         ledger, begun = self.live.world.ledger, self.live.clock()
@@ -172,6 +188,8 @@ class Desk:
             used=verdict.used,
             annotations={
                 names.ANNOTATION_LIMITED_BY: limited_by,
+                # The retry is granted one by one: it would wait for the account to be opened.
+                **({names.ANNOTATION_EPOCH: str(ledger.epoch)} if asked.old.epoch is None else {}),
                 **managed.slice_to_annotations(EMPTY, verdict.returned),
             },
         )
@@ -215,6 +233,8 @@ def named(verdict: Verdict) -> tuple[str, str]:
             return ("refuse", "")
         case Tighten():
             return ("tighten", "")
+        case Open():
+            return ("open", "")
         case TryLater(cause=cause) | Wait(cause=cause):
             return ("later", cause.value)
         case _:
@@ -232,7 +252,7 @@ def answer(uid: Uid, namespace: Namespace, verdict: Verdict) -> bytes:
             return review.refuse(uid, verdict.message)
         case TryLater():
             return review.later(uid, verdict.reason)
-        case Wait() | Tighten():
+        case Wait() | Open() | Tighten():
             return review.later(uid, "this was not decided in time")
         case _:
             assert_never(verdict)

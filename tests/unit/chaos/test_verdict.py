@@ -1,5 +1,7 @@
 """The judge of the fault tests finds what it is there for, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 from tests.chaos import verdict
 from tests.chaos.verdict import Held, Levels, Limits, Refusal
@@ -91,6 +93,13 @@ def test_growth_in_an_older_epoch_than_one_before_is_found():
     assert verdict.late_grants({}, {}, steps) == [steps[2]]
     assert verdict.late_grants({"a": 9}, {}, steps[:1]) == steps[:1]
     assert not verdict.late_grants({}, {}, [*steps[:2], held(3, "b", 1, epoch=7)])
+
+
+def test_growth_on_a_closed_account_is_late_but_within_its_slice():
+    inside = replace(held(1, "a", 2, epoch=0), sliced=(2, 0))
+    assert not verdict.late_grants({}, {"a": (1, 0)}, [inside])
+    beyond = replace(inside, amounts=(3, 0))
+    assert verdict.late_grants({}, {"a": (1, 0)}, [beyond]) == [beyond]
 
 
 def test_an_edit_by_hand_that_takes_an_epoch_off_is_no_grant():

@@ -23,10 +23,16 @@ class Cluster:
         self.asked.append(name)
 
 
+async def leads():
+    return True
+
+
 async def test_no_name_of_a_namespace_keeps_quotas_that_went_from_being_looked_after():
     live, cluster = Live(clock=lambda: 0.0), Cluster()
     live.loaded = True
-    loop = Controller(cluster, live, settings=LoopSettings(), heartbeat=None, wall=lambda: 0.0)
+    loop = Controller(
+        cluster, live, settings=LoopSettings(), heartbeat=None, wall=lambda: 0.0, confirm=leads
+    )
     gone = words.quota("org", hard={"cpu": "1"})
     loop.intake.departed[gone.key] = gone
     end = asyncio.Event()
@@ -45,7 +51,9 @@ async def test_nobody_decides_who_finds_an_epoch_that_is_not_below_its_own(carri
     live.lead(5)
     quota = words.managed(live.world, "a", used={}, version=1)
     live.world.see_managed(replace(quota, epoch=carried))
-    loop = Controller(Cluster(), live, settings=LoopSettings(), heartbeat=None, wall=lambda: 0.0)
+    loop = Controller(
+        Cluster(), live, settings=LoopSettings(), heartbeat=None, wall=lambda: 0.0, confirm=leads
+    )
     loop._unlisted.clear()
     if want:
         await loop._load_perhaps()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quotatree.cluster.live import Live
+from quotatree.cluster.opener import Opener
 from quotatree.controller.errands import Errands
 from quotatree.controller.slicer import MOST_TRIES, Slicer
 from quotatree.engine.slices import SliceSettings
@@ -41,6 +42,9 @@ class Cluster:
         self.live.world.see_managed(replace(known, resource_version=self.version, slice=what.slice))
         return {}
 
+    async def confirm(self) -> bool:
+        return True
+
     async def find(self, _kind: object, name: str, *, namespace: str) -> dict[str, Any]:
         metadata = {
             "name": name,
@@ -58,7 +62,8 @@ async def written(cluster: Cluster) -> str:
     live.world.ledger.lessor.asked(
         (A, UNSCOPED), Resources(), Resources.parse({"cpu": "1"}), now=0.0
     )
-    slicer = Slicer(cluster, live, cluster.apply)  # type: ignore[arg-type]
+    opener = Opener(live, cluster.apply, cluster.confirm)
+    slicer = Slicer(cluster, live, cluster.apply, opener=opener)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
         slicer.send(Errands(group, most=8), 1.0)
     return str(live.world.managed[A]["quotatree"].slice)

@@ -13,7 +13,8 @@ from quotatree.engine.reservation import Reservation
 from quotatree.engine.world import World
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.review import UsageReview
-from quotatree.model.verdict import Admit, Deny, Tighten, TryLater, Verdict, Wait
+from quotatree.model.scope import UNSCOPED
+from quotatree.model.verdict import Admit, Deny, Open, Tighten, TryLater, Verdict, Wait
 from quotatree.testing import words
 from quotatree.units.resources import Resources
 
@@ -156,6 +157,48 @@ def test_a_tree_that_is_not_fenced_as_a_whole_is_waited_for() -> None:
     assert isinstance(ask(world, "c", cpu="1"), Admit)
     world.see_managed(replace(unfenced, epoch=1, resource_version=1001))
     assert isinstance(ask(world, "a", cpu="1"), Admit)
+
+
+def test_a_closed_account_is_opened_before_anything_is_granted_on_it() -> None:
+    world = words.world("org: cpu 10 > a; org > b")
+    closed = replace(world.managed[Namespace("a")]["quotatree"], epoch=None, resource_version=1000)
+    world.see_managed(closed)
+    found = ask(world, "a", cpu="1")
+    assert found == Open(
+        namespace=Namespace("a"), quota="quotatree", resource_version=1000, epoch=1
+    )
+    assert not world.ledger.unsettled
+    assert isinstance(ask(world, "b", cpu="1"), Admit), "nothing is in flight on a closed one"
+    world.see_managed(replace(closed, epoch=1, resource_version=1001))
+    assert ask(world, "a", cpu="1") == replace(found, resource_version=1001, epoch=None)
+    opened = world.ledger.openings.unsure()
+    world.ledger.openings.confirm(opened)
+    assert isinstance(ask(world, "a", cpu="1"), Admit)
+
+
+def test_on_a_closed_account_refusals_and_dry_runs_need_no_opening() -> None:
+    world = words.world("org: cpu 1 > a")
+    closed = replace(world.managed[Namespace("a")]["quotatree"], epoch=None, resource_version=1000)
+    world.see_managed(closed)
+    dry = UsageReview(
+        uid=Uid("r"),
+        old=closed,
+        new=replace(closed, used=Resources.parse({"cpu": "1"})),
+        dry_run=True,
+    )
+    assert admit.decide(world.ledger, dry, now=NOW, arrived=NOW) == Admit(reserved=False)
+    too_much = replace(dry, new=replace(closed, used=Resources.parse({"cpu": "2"})))
+    assert isinstance(admit.decide(world.ledger, too_much, now=NOW, arrived=NOW), Deny)
+
+
+def test_what_has_not_grown_for_long_is_to_be_closed() -> None:
+    world = words.world("org: cpu 10 > a; org > b")
+    openings = world.ledger.openings
+    assert isinstance(ask(world, "a", cpu="1"), Admit)
+    assert openings.rest(epoch=1, since=NOW - 1) == ["org", "b"]
+    assert openings.rest(epoch=1, since=NOW - 1) == []
+    assert isinstance(ask(world, "b", cpu="1"), Admit)
+    assert not openings.is_resting((Namespace("b"), UNSCOPED))
 
 
 def test_a_write_that_our_fence_has_overtaken_passes_since_it_is_lost() -> None:

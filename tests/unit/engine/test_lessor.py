@@ -98,7 +98,7 @@ def test_only_so_many_namespaces_of_a_tree_have_idle_slices() -> None:
 def test_nothing_is_written_on_objects_of_another_epoch_or_in_a_tree_not_fenced() -> None:
     tree = Tree("org: cpu 100 > a; org > b")
     tree.grow("a", cpu="2")
-    tree.commit(replace(tree.quota("b"), epoch=None))
+    tree.commit(replace(tree.quota("b"), epoch=0))
     assert tree.write() == {}
     tree.commit(replace(tree.quota("b"), epoch=1))
     assert tree.write() == {"a": "cpu=10"}
@@ -107,6 +107,26 @@ def test_nothing_is_written_on_objects_of_another_epoch_or_in_a_tree_not_fenced(
         (Namespace("a"), UNSCOPED), Resources(), Resources.parse({"cpu": "9"}), now=NOW
     )
     assert tree.write() == {}
+
+
+def test_a_slice_grows_only_where_the_account_is_open_for_sure() -> None:
+    tree = Tree("org: cpu 100 > a; org > b")
+    key, openings = (Namespace("a"), UNSCOPED), tree.world.ledger.openings
+    tree.grow("a", cpu="2")
+    tree.commit(replace(tree.quota("a"), epoch=None))
+    assert tree.write() == {}
+    assert tree.lessor.closed == {key}
+    tree.commit(replace(tree.quota("a"), epoch=1))
+    assert tree.write() == {}
+    openings.confirm(openings.unsure())
+    assert tree.write() == {"a": "cpu=10"}
+
+
+def test_a_slice_is_taken_back_from_a_closed_account_too() -> None:
+    tree = Tree("org: cpu 100 > a; org > b", SliceSettings(enabled=False))
+    tree.give("b", cpu="9")
+    tree.commit(replace(tree.quota("b"), epoch=None))
+    assert tree.write() == {"b": ""}
 
 
 def test_a_slice_fits_where_its_namespace_may_be_moving_to_as_well() -> None:
