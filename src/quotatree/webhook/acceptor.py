@@ -35,6 +35,13 @@ from quotatree.webhook.ways import Other, Own
 LOG: Final = logging.getLogger(__name__)
 
 
+PARTING: Final = 0.25
+"""Seconds between two connections that are closed since nobody decides. Their API servers may find
+somebody who can elsewhere; but each new one costs both sides a handshake, and while nobody decides
+anywhere these took all of a processor, and creations in namespaces without any quota four times as
+long. Longer: when another one decides, it is found later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where to listen."""
@@ -61,6 +68,7 @@ class Acceptor:
         self._host = ""
         self._here = False
         self._leader: Other | None = None
+        self._parted = float("-inf")
         self._metrics = AcceptorMetrics()
 
     def heard(self, content: bytes) -> None:
@@ -84,7 +92,8 @@ class Acceptor:
         """Answer a review; also say whether the connection may stay.
 
         It may where we lead. Elsewhere each review would take the longer way for as long as the
-        API server keeps its connection, so it is made to look for another replica.
+        API server keeps its connection, so it is made to look for another replica; where nobody
+        decides, one connection after the other.
         """
         leader, began = self._leader, time.perf_counter()
         way = "own" if leader is None else "leader"
@@ -95,9 +104,16 @@ class Acceptor:
         except UnansweredError as error:
             self._metrics.unanswered.labels(way).inc()
             LOG.info("a review was not decided", extra={"path": path, "why": str(error)})
-            return unanswered.answer(path, body, str(error)), False
+            return unanswered.answer(path, body, str(error)), not self._may_part()
         finally:
             self._metrics.review.labels(way).observe(time.perf_counter() - began)
+
+    def _may_part(self) -> bool:
+        now = time.monotonic()
+        if now < self._parted + PARTING:
+            return False
+        self._parted = now
+        return True
 
     async def metrics(self) -> bytes:
         """Return the metrics of both processes, those of the decider if it answers."""

@@ -36,12 +36,19 @@ class Pulse:
         """Note a sign of life."""
         self._silent_since = None
 
+    @property
+    def silent(self) -> bool:
+        """Whether one that was given the whole deadline heard nothing, and nobody since."""
+        return self._silent_since is not None
+
     def _may_try(self, now: float, *, silent: float) -> bool:
         return not self._trying and (silent < SILENCE or now - self._tried >= KNOCK)
 
     @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Ask within this block, where a TimeoutError stands for silence.
+    def attempt(self, limit: float = DEADLINE) -> Iterator[None]:
+        """Ask within this block, where a TimeoutError stands for silence of `limit` seconds.
+
+        Less than the deadline is no sign of anything.
 
         Raises:
             UnansweredError: it was silent, or has been for so long that it is not asked.
@@ -54,8 +61,8 @@ class Pulse:
         try:
             yield
         except TimeoutError:
-            if self._silent_since is None:
+            if self._silent_since is None and limit >= DEADLINE:
                 self._silent_since = begun
-            raise UnansweredError(f"{self._who} did not answer within {DEADLINE:g} s") from None
+            raise UnansweredError(f"{self._who} did not answer within {limit:.2g} s") from None
         finally:
             self._trying -= 1

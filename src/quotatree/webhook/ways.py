@@ -19,6 +19,14 @@ from quotatree.webhook.pulse import DEADLINE, Pulse, UnansweredError
 PATIENCE: Final = 0.95
 """Seconds for a whole answer: the API server gives one second, the desk takes 0.85 at most."""
 
+MOST, EXCESS = 3, 0.1
+"""Reviews of usage that may wait for a sign of life at the same time, and the seconds that these
+may take where any more come, or where no sign came before. Quota admission has five workers, and
+creations in namespaces without any quota need one too. More, or longer: those wait with a decider
+that hangs; shorter: a busy one is taken for that."""
+USAGE: Final = frozenset({routes.USAGE, routes.LENIENT_USAGE})
+CROWDED: Final = "others wait for this replica's decider already"
+
 Taken = Callable[[], Awaitable[None]]
 """Called as soon as the decider has the question."""
 
@@ -29,6 +37,8 @@ async def _nothing() -> None:
 
 @dataclass(slots=True)
 class _Waiting:
+    path: str
+    begun: float = field(default_factory=time.monotonic)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     answer: asyncio.Future[Answer] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -82,13 +92,14 @@ class Own:
         """
         if self._gone:
             raise UnansweredError("this replica ends")
-        number, waiting, begun = next(self._numbers), _Waiting(), time.monotonic()
+        number, limit, waiting = next(self._numbers), self._limit(path), _Waiting(path)
+        begun = waiting.begun
         self._waiting[number] = waiting
         try:
-            with self._pulse.attempt():
-                asked = Question(path=path, body=body, until=begun + DEADLINE)
+            with self._pulse.attempt(limit):
+                asked = Question(path=path, body=body, until=begun + limit)
                 self._writer.write(Frame(Kind.ASK, number, asked.pack()).pack())
-                async with asyncio.timeout(DEADLINE):
+                async with asyncio.timeout(limit):
                     await waiting.taken.wait()
             await taken()
             if waiting.answer.done():
@@ -100,6 +111,19 @@ class Own:
         finally:
             del self._waiting[number]
             waiting.answer.cancel()
+
+    def _limit(self, path: str) -> float:
+        """Return how long to wait for a sign of life, in seconds."""
+        if self._pulse.silent:
+            return EXCESS  # a late sign of life to this question is heard all the same
+        waiting = (one for one in self._waiting.values() if one.path == path)
+        untaken = [one.begun for one in waiting if not one.taken.is_set()]
+        if path not in USAGE or len(untaken) < MOST:
+            return DEADLINE
+        limit = min(untaken) + EXCESS - time.monotonic()
+        if limit <= 0:
+            raise UnansweredError(CROWDED)
+        return limit
 
 
 class Other:
