@@ -83,8 +83,9 @@ class Metrics:
         self.reviews = made.counter(
             "quotatree_reviews",
             "Reviews answered, by entry, by answer (`admit`; `lost`: the write has lost already; "
-            "`deny`; `tighten`: a batch that is judged one by one; `later`: 429; `refuse`: a move "
-            "or an object that is wrong; `allow`) and by the cause of a `later`.",
+            "`deny`; `tighten`: a batch that is judged one by one; `open`: an account is opened "
+            "first; `later`: 429; `refuse`: a move or an object that is wrong; `allow`) and by the "
+            "cause of a `later`.",
             "entry",
             "answer",
             "cause",

@@ -130,7 +130,7 @@ class History:
                 amounts=now,
                 received=time.monotonic(),
                 epoch=epoch,
-                sliced=_slice(quota.annotations),
+                sliced=amounts(managed.slice_from_annotations(quota.annotations).to_strings()),
             )
         )
 
@@ -202,16 +202,6 @@ def _count(
 
 def _sum(pods: set[str]) -> Amounts:
     return len(pods), sum(size_of(pod)[1] for pod in pods)
-
-
-def _slice(annotations: Mapping[str, str]) -> Amounts:
-    return amounts(
-        {
-            managed.slice_resource(key): value
-            for key, value in annotations.items()
-            if key.startswith(names.SLICE_PREFIX)
-        }
-    )
 
 
 def amounts(used: Mapping[str, str]) -> Amounts:

@@ -228,18 +228,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def lease(self, seconds: float, *, lands: bool) -> None:
         """Slices are decided, and their writes are on the way, or there and seen already."""
         self.now += seconds
-        ledger, lessor = self.world.ledger, self.world.ledger.lessor
+        lessor = self.world.ledger.lessor
         for key in sorted(lessor.closed):
-            lessor.closed.discard(key)
-            if (account := ledger.account(*key)) is not None:
-                epoch = ledger.epoch if account.epoch is None else None
-                what = Open(
-                    namespace=key[0],
-                    quota=account.quota,
-                    resource_version=account.resource_version,
-                    epoch=epoch,
-                )
-                self.open(self.world, what, leads=True)
+            opening = lessor.opening(key)
+            if opening is not None:
+                self.open(self.world, opening, leads=True)
         for key in lessor.pass_time(self.now):
             what = lessor.write(key, now=self.now)
             if what is not None:

@@ -9,7 +9,7 @@ the event that made it lose is on its way and asks for a new plan.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, assert_never
 
@@ -25,6 +25,8 @@ from quotatree.model.quota import FailurePolicy, Quota
 from quotatree.model.scope import ScopeSet
 from quotatree.units.resources import Resources
 
+Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
+"""Carries an effect out and returns what the API server answered. Raises: ClusterError."""
 JSON_PATCH: Final = "application/json-patch+json"
 
 

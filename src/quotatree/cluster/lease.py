@@ -259,7 +259,7 @@ class LeaseElector:
         found = await self._read()
         if found is None:
             body = self._body(holder=self._identity, transitions=1, new=True)
-            return await self._take("POST", body, asked, above=above, handed=0)
+            return await self._take("POST", body, asked, above=above)
         self._observe(found)
         unchanged = self._clock() - self._seen_at
         if not may_take(found, identity=self._identity, unchanged=unchanged):
@@ -274,7 +274,7 @@ class LeaseElector:
         return await self._take("PUT", body, asked, above=above, handed=handed)
 
     async def _take(
-        self, method: str, body: dict[str, Any], asked: float, *, above: int, handed: int
+        self, method: str, body: dict[str, Any], asked: float, *, above: int, handed: int = 0
     ) -> bool:
         try:
             answer = await (self._put(body) if method == "PUT" else self._post(body))

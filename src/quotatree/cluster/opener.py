@@ -7,14 +7,13 @@ The order is the proof: whoever takes the Lease after that look lists the object
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
+from quotatree.cluster.apply import Apply
 from quotatree.cluster.live import Live
 from quotatree.codec import managed
 from quotatree.model import effect, names
 from quotatree.model.verdict import Open
 
-Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
 Confirm = Callable[[], Awaitable[bool]]
 """Whether the Lease is ours, by a consistent read that begins now. Raises: ClusterError."""
 

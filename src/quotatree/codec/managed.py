@@ -52,7 +52,7 @@ def parse(obj: Mapping[str, Any]) -> ManagedQuota:
         spec_hard=fields.amounts(spec, "hard"),
         status_hard=_counted(fields.amounts(status, "hard")),
         used=_counted(fields.amounts(status, "used")),
-        slice=_slice(annotations) if annotations else EMPTY,
+        slice=slice_from_annotations(annotations) if annotations else EMPTY,
         epoch=fields.whole(annotations.get(names.ANNOTATION_EPOCH)),
         ready=annotations.get(names.ANNOTATION_READY) == _TRUE,
         limited_by=fields.text(annotations, names.ANNOTATION_LIMITED_BY),
@@ -104,7 +104,7 @@ def _counted(amounts: Resources) -> Resources:
     return amounts.without([names.RECOUNT]) if names.RECOUNT in amounts else amounts
 
 
-def _slice(annotations: Mapping[str, Any]) -> Resources:
+def slice_from_annotations(annotations: Mapping[str, Any]) -> Resources:
     """Return the slice; a negative part is no slice."""
     found = {
         slice_resource(key): value

@@ -59,13 +59,8 @@ class Ending:
 
     def _is_settled(self) -> bool:
         ledger = self._live.world.ledger
-        granted = any(
-            # The room of a tightening is kept for a retry, and that will be asked about again.
-            r.state is not State.HELD
-            for key in ledger.unsettled
-            if (account := ledger.account(*key)) is not None
-            for r in account.reservations
-        )
+        # The room of a tightening is kept for a retry, and that will be asked about again.
+        granted = any(r.state is not State.HELD for r in ledger.reservations())
         unsure = self._live.clock() < self._unsure_until
         return not (granted or ledger.moves or self._under_way or unsure)
 

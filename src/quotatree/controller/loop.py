@@ -173,8 +173,8 @@ class Controller:
         if self._unlisted or self._live.loaded:
             return
         above, epoch = self._live.world.highest_epoch(), self._live.world.ledger.epoch
-        written = self._live.continues  # in our epoch, by who handed it on
-        if above >= epoch + written:
+        # Who handed our epoch on has written it; else nobody has, yet.
+        if above > epoch or (above == epoch and not self._live.continues):
             raise EpochPassedError(f"there is epoch {above} already, and ours is {epoch}")
         if self.intake.remembered():
             self.intake.recall(kind_since=await self._kind_since())

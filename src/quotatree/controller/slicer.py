@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from quotatree.cluster import paths
+from quotatree.cluster.apply import Apply
 from quotatree.cluster.client import Client
 from quotatree.cluster.live import Live
 from quotatree.cluster.opener import Opener
@@ -15,13 +15,10 @@ from quotatree.controller.errands import Errands
 from quotatree.engine.account import AccountKey, Way
 from quotatree.errors import ClusterError
 from quotatree.model import effect
-from quotatree.model.verdict import Open
 
 MOST_TRIES: Final = 10
 """Writes in a row against a namespace that keeps growing; then the next tick tries again."""
 GONE, LOST = 404, 409
-
-Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
 
 
 class Slicer:
@@ -37,23 +34,14 @@ class Slicer:
         """Let time happen to the slices, and send off the writes that this asks for."""
         for key in self._live.world.ledger.lessor.pass_time(now):
             errands.send(("slice", key), functools.partial(self._write, key))
-
         for key in self._live.world.ledger.lessor.closed:
             errands.send(("open", key), functools.partial(self._open, key))
 
     async def _open(self, key: AccountKey) -> None:
         """Open an account that is to get a slice; who loses tries again when it is due."""
-        ledger = self._live.world.ledger
-        ledger.lessor.closed.discard(key)
-        account = ledger.account(*key)
-        if account is None or not ledger.fenced(*key):
+        what = self._live.world.ledger.lessor.opening(key)
+        if what is None:
             return
-        what = Open(
-            namespace=key[0],
-            quota=account.quota,
-            resource_version=account.resource_version,
-            epoch=ledger.epoch if account.epoch is None else None,
-        )
         try:
             await self._opener.open(what)
         except ClusterError as error:

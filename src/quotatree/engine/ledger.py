@@ -16,7 +16,7 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from quotatree.engine import flights, room
 from quotatree.engine.account import Account, AccountKey, Way, is_tight
@@ -302,6 +302,11 @@ class Ledger:
         if account.reservations or fallen:
             self.forest.set_held(node, key[1], account.held())
         return limits
+
+    def reservations(self) -> Iterator[Reservation]:
+        """Yield what is spoken for anywhere."""
+        for key in self.unsettled:
+            yield from self._accounts[key].reservations
 
     # -- reservations -------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from quotatree.engine.slices import Level, Offer, SliceSettings
 from quotatree.model.effect import WriteSlice
 from quotatree.model.names import Namespace
 from quotatree.model.scope import ScopeSet
-from quotatree.model.verdict import Limit
+from quotatree.model.verdict import Limit, Open
 from quotatree.units.resources import EMPTY, Resources
 
 if TYPE_CHECKING:
@@ -287,13 +287,29 @@ class Lessor:
             self.lost(key)  # until it is opened: what grows is a grant
             self.closed.add(key)
             return None
-        self._count(key, account, new, now=now)
+        if key not in self._urgent:
+            self._writes -= 1
+        if grows:
+            self._count(key, account, new, now=now)
         return WriteSlice(
             namespace=key[0],
             quota=account.quota,
             resource_version=account.resource_version,
             slice=Resources.from_nano(new),
             dropped=tuple(sorted(account.slice.keys() - new.keys())),
+        )
+
+    def opening(self, key: AccountKey) -> Open | None:
+        """Return how to open an account that is to get a slice, None where that is no use now."""
+        self.closed.discard(key)
+        account = self._ledger.account(*key)
+        if account is None or not self._ledger.fenced(*key):
+            return None
+        return Open(
+            namespace=key[0],
+            quota=account.quota,
+            resource_version=account.resource_version,
+            epoch=self._ledger.epoch if account.epoch is None else None,
         )
 
     def lost(self, key: AccountKey) -> None:
@@ -323,21 +339,18 @@ class Lessor:
 
     def _count(self, key: AccountKey, account: Account, new: Amounts, *, now: float) -> None:
         """Count a slice that is about to grow, as a grant is counted."""
-        if key not in self._urgent:
-            self._writes -= 1
-        if any(amount > account.slice.get(r, 0) for r, amount in new.items()):
-            self._holders.add(key)
-            deadline = now + self._ledger.timing.touch_after
-            account.reservations.append(
-                Reservation(
-                    State.PENDING,
-                    base=account.resource_version,
-                    used=new,
-                    deadline=deadline,
-                    lease=True,
-                )
+        self._holders.add(key)
+        deadline = now + self._ledger.timing.touch_after
+        account.reservations.append(
+            Reservation(
+                State.PENDING,
+                base=account.resource_version,
+                used=new,
+                deadline=deadline,
+                lease=True,
             )
-            self._post(key, account)
+        )
+        self._post(key, account)
 
     # -- offering -----------------------------------------------------------------------------
 

@@ -41,9 +41,7 @@ def of(world: World) -> Tally:
     ledger = world.ledger
     quotas = [quota for found in world.managed.values() for quota in found.values()]
     reservations = Counter(dict.fromkeys(LIVING, 0))
-    for key in ledger.unsettled:
-        account = ledger.account(*key)
-        reservations.update(r.state for r in (account.reservations if account is not None else ()))
+    reservations.update(r.state for r in ledger.reservations())
     return Tally(
         epoch=ledger.epoch,
         namespaces=len(world.namespaces),

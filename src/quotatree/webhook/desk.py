@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, assert_never
 
+from quotatree.cluster.apply import Apply
 from quotatree.cluster.live import Live
 from quotatree.cluster.opener import Opener
 from quotatree.codec import managed, review
@@ -45,7 +46,6 @@ LOOK_AGAIN: Final = 0.005
 LAG: Final = 0.1
 """Seconds that quota admission is given to see a tightening where that cannot be looked at."""
 
-Apply = Callable[[effect.Effect], Awaitable[dict[str, Any]]]
 Replan = Callable[[list[Namespace]], None]
 """Has the plans of namespaces made again, at once."""
 Lookout = Callable[[Namespace, str], Awaitable[int | None]]

@@ -93,18 +93,17 @@ class Own:
         if self._gone:
             raise UnansweredError("this replica ends")
         number, limit, waiting = next(self._numbers), self._limit(path), _Waiting(path)
-        begun = waiting.begun
         self._waiting[number] = waiting
         try:
             with self._pulse.attempt(limit):
-                asked = Question(path=path, body=body, until=begun + limit)
+                asked = Question(path=path, body=body, until=waiting.begun + limit)
                 self._writer.write(Frame(Kind.ASK, number, asked.pack()).pack())
                 async with asyncio.timeout(limit):
                     await waiting.taken.wait()
             await taken()
             if waiting.answer.done():
                 return waiting.answer.result()
-            async with asyncio.timeout(begun + PATIENCE - time.monotonic()):
+            async with asyncio.timeout(waiting.begun + PATIENCE - time.monotonic()):
                 return await waiting.answer
         except TimeoutError:
             raise UnansweredError("this replica's decider did not finish in time") from None
@@ -116,9 +115,11 @@ class Own:
         """Return how long to wait for a sign of life, in seconds."""
         if self._pulse.silent:
             return EXCESS  # a late sign of life to this question is heard all the same
+        if path not in USAGE:
+            return DEADLINE
         waiting = (one for one in self._waiting.values() if one.path == path)
         untaken = [one.begun for one in waiting if not one.taken.is_set()]
-        if path not in USAGE or len(untaken) < MOST:
+        if len(untaken) < MOST:
             return DEADLINE
         limit = min(untaken) + EXCESS - time.monotonic()
         if limit <= 0:
