@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.people import People, apply_all, eventually, refused, served
+from tests.cluster.tenancy import without_webhooks
 
 from quotatree.cluster import client as clients
 from quotatree.cluster import paths
@@ -33,7 +34,7 @@ LABEL = "quotatree.dev/parent"
 
 @pytest.fixture(scope="module")
 def installed(kubeconfig: Path) -> Iterator[Path]:
-    """Return a kubeconfig with everything installed; the webhook goes again, it would block."""
+    """Return a kubeconfig with everything installed; the webhooks go again, they would block."""
 
     async def up() -> None:
         async with People(kubeconfig) as people:
@@ -45,7 +46,8 @@ def installed(kubeconfig: Path) -> Iterator[Path]:
 
     async def down() -> None:
         async with People(kubeconfig) as people:
-            await people.admin.delete(paths.VALIDATING_WEBHOOKS, webhook.WEBHOOK_CONFIGURATION)
+            for kind in (paths.VALIDATING_WEBHOOKS, paths.MUTATING_WEBHOOKS):
+                await people.admin.delete(kind, webhook.WEBHOOK_CONFIGURATION)
 
             async def silent() -> bool:
                 return not await asked(people)
@@ -107,7 +109,7 @@ def labelled(value: str | None, key: str = LABEL) -> dict[str, Any]:
 
 @pytest.mark.parametrize("settings", [SETTINGS, IN_CLUSTER], ids=["outside", "in the cluster"])
 async def test_applying_twice_changes_nothing(installed: Path, settings: InstallSettings) -> None:
-    manifests = install.installation(settings)[:-1]
+    manifests = without_webhooks(settings)
     async with People(installed) as people:
         # Once before the comparison: it changes what another installation left behind.
         await apply_all(people.admin, manifests)

@@ -136,6 +136,7 @@ class TruthMachine(RuleBasedStateMachine):
         verdict = admit.decide(self.world.ledger, review, now=self.now, arrived=self.now)
         event(type(verdict).__name__)
         if isinstance(verdict, Admit):
+            new = written(new, used=verdict.used.nanos(), hard=verdict.hard.nanos())
             self.flights.append(Flight(new, self.now, number))
         if isinstance(verdict, Tighten):
             hard = verdict.hard.nanos()

@@ -14,7 +14,7 @@ import orjson
 
 from quotatree.codec import fields, findings, managed, namespaces, quota_rules, quotas
 from quotatree.errors import InputError
-from quotatree.model import scope
+from quotatree.model import names, scope
 from quotatree.model.names import Uid
 from quotatree.model.problem import Problem
 from quotatree.model.review import NamespaceReview, QuotaReview, UsageReview
@@ -140,10 +140,11 @@ def allow(uid: Uid, warnings: Sequence[str] = ()) -> bytes:
     return _answer(response)
 
 
-def amend(uid: Uid, *, used: Resources, hard: Resources) -> bytes:
+def amend(uid: Uid, *, used: Resources, hard: Resources, touched: int | None = None) -> bytes:
     """Return the answer that lets a status write pass with these amounts put in place of its own.
 
-    Each is one that the status has already.
+    Each is one that the status has already. `touched` is the resourceVersion that it replaces: with
+    it the write changes the object in any case. One that changes nothing is none, and has no event.
     """
     patch = [
         {"op": "replace", "path": f"/status/{part}/{_pointer(name)}", "value": text}
@@ -152,6 +153,9 @@ def amend(uid: Uid, *, used: Resources, hard: Resources) -> bytes:
     ]
     if not patch:
         return allow(uid)
+    if touched is not None:
+        path = f"/metadata/annotations/{_pointer(names.ANNOTATION_TOUCHED)}"
+        patch.append({"op": "add", "path": path, "value": str(touched)})
     encoded = base64.b64encode(orjson.dumps(patch)).decode()
     return _answer({"uid": uid, "allowed": True, "patchType": "JSONPatch", "patch": encoded})
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from quotatree.codec import alike, charges, fields, pods
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.sighting import Sighting
+
+LINGERS: Final = 2.0
+"""Seconds after its grace for which a pod that is being deleted is taken to be there: native quota
+charges it no more, but it mostly goes a moment later, and then it is seen to be gone. Longer: what
+stays (its node is lost) keeps its room for longer."""
 
 
 def parse(resource: str, obj: Mapping[str, Any], *, shift: float) -> Sighting:
@@ -27,7 +32,7 @@ def parse(resource: str, obj: Mapping[str, Any], *, shift: float) -> Sighting:
         resource_version=fields.whole(metadata.get("resourceVersion")) or 0,
         charge=charge,
         created=_seconds(fields.text(metadata, "creationTimestamp")) + shift,
-        until=None if until is None else until.timestamp() + shift,
+        until=None if until is None else until.timestamp() + shift + LINGERS,
         after=None if until is None else pods.when_ended(charge),
     )
 

@@ -179,6 +179,17 @@ class Account:
         applied = seen.status_hard.nanos()
         return any(applied.get(r, 0) > amount for r, amount in self.tightening.hard.items())
 
+    def ends_tightening(self, seen: ManagedQuota) -> bool:
+        """Whether `seen` is the growth that a tightening was made for, and that ends it."""
+        used = seen.used.nanos()
+        return any(
+            r.grant is not None
+            and r.grant.loosens
+            and r.base == self.resource_version
+            and r.grant.written == used
+            for r in self.reservations
+        )
+
     def lasts(self, tightening: Tightening, timing: Timing, now: float) -> bool:
         """Whether a tightening must not be taken back yet, old as it may be."""
         if self.resource_version <= tightening.base:

@@ -49,7 +49,7 @@ from quotatree.model.verdict import (
     Wait,
 )
 from quotatree.units import resource_names
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 EVERY_POD: Final = frozenset({"pods", "count/pods"}) | {
     prefix + name for prefix in ("", "requests.", "limits.") for name in ("cpu", "memory")
@@ -63,6 +63,13 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
 
     `arrived` is when the review came in: waiting is bounded from there.
     """
+    verdict = _decide(ledger, review, now=now, arrived=arrived)
+    if not isinstance(verdict, Wait):
+        ledger.patience.ends((review.old.namespace, review.old.scopes))
+    return verdict
+
+
+def _decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -> Verdict:
     key = (review.old.namespace, review.old.scopes)
     account = ledger.account(*key)
     if account is not None and account.resource_version > review.old.resource_version:
@@ -76,23 +83,32 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
             return Wait(until=until, limits=(), cause=Cause.FENCE)
         reason = "the present leader does not know and fence this tree yet"
         return TryLater(reason=reason, cause=Cause.FENCE)
-    used = reality.reached(account, review)
-    limits = ledger.obstacles(key, used, before=review.old.used.nanos())
+    # What is gone goes in the write of the growth: one of its own would be in the way of it.
+    lowered = _own_surplus(ledger, review)
+    written = reality.written(review, lowered)
+    used = reality.reached(account, review, written)
+    before = {**review.old.used.nanos(), **lowered}
+    limits = ledger.obstacles(key, used, before=before)
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):
         return TryLater(reason=str(unknown), cause=Cause.UNMEASURED)
     if not limits:
-        return Admit(reserved=False) if review.dry_run else _grant(ledger, review, used, now=now)
+        amended = Resources.from_nano({r: written[r] for r in lowered})
+        return _grant(ledger, review, used, now=now, amended=amended)
     ledger.tightenings.press(key, now)
     return (
         _lowers(ledger, review, limits, now=now, arrived=arrived)
-        or _take_back(ledger, review, limits, used=used, now=now, arrived=arrived)
+        or _take_back(ledger, review, limits, growth=(before, used), now=now, arrived=arrived)
         or _later(ledger, review, limits, now=now, arrived=arrived)
         or _refuse(ledger, review, limits, now=now)
     )
 
 
-def _grant(ledger: Ledger, review: UsageReview, used: Amounts, *, now: float) -> Admit | Open:
+def _grant(
+    ledger: Ledger, review: UsageReview, used: Amounts, *, now: float, amended: Resources
+) -> Admit | Open:
     key, old = (review.old.namespace, review.old.scopes), review.old
+    if review.dry_run:
+        return Admit(reserved=False)
     if old.epoch is None or not ledger.openings.is_sure(key, epoch=ledger.epoch):
         return Open(
             namespace=old.namespace,
@@ -100,10 +116,24 @@ def _grant(ledger: Ledger, review: UsageReview, used: Amounts, *, now: float) ->
             resource_version=old.resource_version,
             epoch=ledger.epoch if old.epoch is None else None,
         )
-    grant = ledger.truth.grant(review, now)
+    hard = _ends_tightening(ledger, review)
+    grant = ledger.truth.grant(review, now, amended=amended, loosens=bool(hard))
     ledger.lessor.asked(key, old.used, review.new.used, now=now)
     ledger.reserve(key, used, base=old.resource_version, now=now, grant=grant)
-    return Admit(reserved=True)
+    return Admit(reserved=True, used=amended, hard=hard)
+
+
+def _ends_tightening(ledger: Ledger, review: UsageReview) -> Resources:
+    """Return what native admission is to apply again after a growth, empty if what it does.
+
+    Where objects come and go, whoever was refused by a tightening asks again at once: better to
+    hold those requests back here than to have them refused natively, one by one, until it ends.
+    """
+    account = ledger.account(review.old.namespace, review.old.scopes)
+    if account is None or account.tightening is None or not account.tightening.stirs:
+        return EMPTY
+    spec, applied = review.old.spec_hard, review.new.status_hard
+    return spec.mask(r for r in spec if r in applied and applied.nano(r) < spec.nano(r))
 
 
 def in_sight(verdict: Verdict, *, blind: bool) -> Verdict:
@@ -125,17 +155,18 @@ def _take_back(
     review: UsageReview,
     limits: list[Limit],
     *,
-    used: Mapping[str, int],
+    growth: tuple[Amounts, Amounts],
     now: float,
     arrived: float,
 ) -> Admit | Wait | TryLater | None:
     """Have slices of others taken back if it, or some of a batch, may fit without them."""
     key = (review.old.namespace, review.old.scopes)
     node, growing = ledger.forest.node(key[0]), {limit.resource for limit in limits}
+    before, used = growth
 
     def ask() -> tuple[list[Limit], list[int | None]]:
         rooms = [available(node, key[1], resource) for resource in growing]
-        return ledger.obstacles(key, used, before=review.old.used.nanos()), rooms
+        return ledger.obstacles(key, used, before=before), rooms
 
     left, rooms = ledger.lessor.without(key, ask, but=key)
     if left == limits:
@@ -174,15 +205,26 @@ def _lowers(
     for other in ledger.truth.surplus.beside(key):
         above = ledger.forest.above(ledger.forest.node(other[0]))
         if any(target in above for target in targets):
-            ledger.truth.surplus.want(other)
+            # Who asks now puts it right by its growth, which would lose to a write of ours.
+            if not ledger.asks(other, now):
+                ledger.truth.surplus.want(other)
             found = True
     if found or _own_surplus(ledger, review):
         for target in targets:
             ledger.truth.surplus.stir((target.name, key[1]), now=now)
-    until = arrived + ledger.timing.wait
+    until = _queue(ledger, review, limits, now=now, arrived=arrived)
     if not found or now >= until:
         return None
     return Wait(until=until, limits=tuple(limits), cause=Cause.OVERCOUNT)
+
+
+def _queue(
+    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
+) -> float:
+    """Return until when to wait for room that comes back."""
+    key = (review.old.namespace, review.old.scopes)
+    stirs = any(ledger.truth.surplus.stirs((x.ancestor, key[1])) for x in limits)
+    return ledger.patience.until(key, now=now, arrived=arrived, stirs=stirs)
 
 
 def _later(
@@ -202,7 +244,8 @@ def _later(
     # The wait for slices is not counted, as long as there is time left for an answer.
     since = max(arrived, ledger.lessor.pressed_at(limits, key[1]))
     longest = max(patience, ledger.lessor.settings.wait + ledger.timing.wait)
-    until = min(since + patience, arrived + longest)
+    queue = _queue(ledger, review, limits, now=now, arrived=arrived)
+    until = max(queue, min(since + patience, arrived + longest))
     if now < until:
         return Wait(until=until, limits=tuple(limits), cause=Cause.IN_FLIGHT)
     if alone or account.spared >= review.old.resource_version:
@@ -267,21 +310,21 @@ def _refuse(
     key = (review.old.namespace, review.old.scopes)
     growth = review.growth
     account = ledger.account(*key)
-    lowered = _own_surplus(ledger, review)
-    if account is None or (_alone(review) and not lowered):
+    if account is None or _alone(review):
         return Deny(limits=tuple(limits), requested=growth)
+    lowered = _own_surplus(ledger, review)
     ledger.release_hold(key)  # an earlier one is no room of its own
     old = review.old.used.nanos()
     room = ledger.room(key, {limit.resource for limit in limits}, used=old)
     tight = {r: old.get(r, 0) + amount for r, amount in room.items()}
     used = {**old, **lowered}
-    hasty = any(
-        ledger.truth.surplus.stirs((x.ancestor, key[1])) or _unsettled_under(ledger, x, asking=key)
-        for x in limits
-    )
+    stirs = any(ledger.truth.surplus.stirs((x.ancestor, key[1])) for x in limits)
+    hasty = stirs or any(_unsettled_under(ledger, x, asking=key) for x in limits)
     ledger.tighten(
         key,
-        Tightening(since=now, base=review.old.resource_version, hard=tight, hasty=hasty),
+        Tightening(
+            since=now, base=review.old.resource_version, hard=tight, hasty=hasty, stirs=stirs
+        ),
         used=_likely(growth, {r: amount - used.get(r, 0) for r, amount in tight.items()}, used),
     )
     return Tighten(

@@ -101,7 +101,8 @@ class Census:
         if kept is None:
             kept = space.objects[seen.uid] = _Kept(seen.resource_version, charge)
         kept.version, kept.charge = seen.resource_version, charge
-        known, kept.until, kept.after = kept.until, seen.until, None
+        known = kept.until if kept.after is not None else None  # else it has no entry
+        kept.until, kept.after = seen.until, None
         if seen.until is not None and seen.after is not None:
             kept.after = self._share(seen.after)
             if known is not None and abs(known - seen.until) < ONE_DEADLINE:

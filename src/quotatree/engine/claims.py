@@ -50,10 +50,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A growth that was granted: the usage as its write will say it, and the claim it becomes."""
+    """A growth that was granted: the usage as its write will say it, and the claim it becomes.
+
+    `loosens`: the same write ends a tightening.
+    """
 
     written: Mapping[str, int]
     claim: Claim
+    loosens: bool = False
 
 
 def consume(

@@ -26,6 +26,7 @@ from quotatree.engine.forest import NOTHING, Amounts, Forest
 from quotatree.engine.lessor import Lessor
 from quotatree.engine.moves import Moves
 from quotatree.engine.openings import Openings
+from quotatree.engine.patience import Patience
 from quotatree.engine.reservation import Happening, Reservation, State, Tightening, Timing
 from quotatree.engine.slices import SliceSettings
 from quotatree.engine.tenants import Tenants
@@ -64,6 +65,7 @@ class Ledger:
         self._accounts: dict[AccountKey, Account] = {}
         self.openings = Openings(self._accounts)
         self.tightenings = Tightenings(self.timing, self._accounts.get)
+        self.patience = Patience(self.timing)
         self.lessor = Lessor(self, slices or SliceSettings(), post=self._post)
         self.truth = Truth(self.timing, self._accounts, self._post)
         self.tenants = Tenants(self.truth, self._accounts)
@@ -124,6 +126,7 @@ class Ledger:
         self.unsettled.discard(key)
         self._fence.drop(key)
         self.openings.drop(key)
+        self.patience.ends(key)
         self.unmeasured.drop(key)
         self.tightenings.drop(key)
         self.lessor.drop(key)
@@ -177,10 +180,7 @@ class Ledger:
             if self.truth.hear(account, seen, way):
                 self._post(key, account)
             return False
-        if account.loosened_by(seen, in_use=self.tightenings.in_use(key)):
-            self.tightenings.doubts.note(key)
-        elif account.may_miss(seen):
-            self.tightenings.doubts.note(key, at_rest=False)
+        self._doubt(key, account, seen)
         if names.RECOUNT in seen.spec_hard:
             self.tightenings.doubts.answered(key)
         used = seen.used.nanos()
@@ -208,6 +208,15 @@ class Ledger:
         if stands:
             self._on_change(seen.namespace)
         return True
+
+    def _doubt(self, key: AccountKey, account: Account, seen: ManagedQuota) -> None:
+        """Note where usage may be too high by what native admission did, or too low at birth."""
+        if account.ends_tightening(seen):
+            account.tightening = None
+        elif account.loosened_by(seen, in_use=self.tightenings.in_use(key)):
+            self.tightenings.doubts.note(key)
+        elif account.may_miss(seen):
+            self.tightenings.doubts.note(key, at_rest=False)
 
     def quota_gone(self, name: Namespace, scopes: ScopeSet, *, counted: bool = True) -> None:
         """Take in that a managed ResourceQuota was deleted: nothing is released by that.
@@ -388,6 +397,11 @@ class Ledger:
     def recounts(self, now: float) -> list[Namespace]:
         """Return the namespaces that are quiet by now and in which usage may be too high."""
         return [name for name, _ in self.tightenings.doubts.ripen(now, self._accounts.get)]
+
+    def asks(self, key: AccountKey, now: float) -> bool:
+        """Whether a namespace has asked for growth just now, and will again if it must."""
+        account = self._accounts[key]
+        return max(account.granted_at, account.pressed_at) + self.timing.retry > now
 
     def room(
         self,

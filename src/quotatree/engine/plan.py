@@ -28,7 +28,7 @@ from quotatree.model.observed import Lifecycle, ManagedQuota, ObservedNamespace
 from quotatree.model.quota import Quota
 from quotatree.model.scope import UNSCOPED, ScopeSet
 from quotatree.units import resource_names
-from quotatree.units.resources import Resources
+from quotatree.units.resources import EMPTY, Resources
 
 WIDE: Final = (10**18 * 10**9, 2**60 * 10**9)
 """The hard of every key, decimal and binary (1E and 1Ei, in 10⁻⁹): measured, not limited.
@@ -160,15 +160,9 @@ def _correct(world: World, seen: ManagedQuota, hard: Resources) -> Iterator[Effe
             hard=hard + Resources.from_nano({names.RECOUNT: 10**9}),
         )
     elif lowered := world.ledger.truth.surplus.lowering((seen.namespace, seen.scopes)):
-        yield _lower(world, seen, Resources.from_nano(lowered))
+        yield _apply(world, seen, hard, used=Resources.from_nano(lowered))
     elif seen.measured and seen.status_hard != hard and not _tightened(world, seen):
-        yield PatchManagedStatus(
-            namespace=seen.namespace,
-            quota=seen.name,
-            resource_version=seen.resource_version,
-            hard=hard,
-            dropped=tuple(sorted(set(seen.status_hard) - set(hard))),
-        )
+        yield _apply(world, seen, hard)
 
 
 def _epoch(world: World, seen: ManagedQuota) -> dict[str, str | None]:
@@ -179,19 +173,22 @@ def _epoch(world: World, seen: ManagedQuota) -> dict[str, str | None]:
     return {names.ANNOTATION_EPOCH: None} if seen.epoch is not None and resting else {}
 
 
-def _lower(world: World, seen: ManagedQuota, used: Resources) -> PatchManagedStatus:
-    """Put down a usage that is too high.
+def _apply(
+    world: World, seen: ManagedQuota, hard: Resources, *, used: Resources = EMPTY
+) -> PatchManagedStatus:
+    """Put down a usage that is too high, and have native admission apply `hard`.
 
-    Not so that there is more room below a tightening: native admission would charge for requests
-    that it has refused already.
+    Not below a tightening that is in force, where there must not be more room than before: native
+    admission would charge for requests that it has refused already.
     """
-    tight = recount.as_tight(seen, used) if _tightened(world, seen) else None
+    tight = _tightened(world, seen)
     return PatchManagedStatus(
         namespace=seen.namespace,
         quota=seen.name,
         resource_version=seen.resource_version,
-        hard=tight,
+        hard=recount.as_tight(seen, used) if tight else hard,
         used=used,
+        dropped=() if tight else tuple(sorted(set(seen.status_hard) - set(hard))),
     )
 
 

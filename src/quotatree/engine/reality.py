@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quotatree.engine import claims
 from quotatree.engine.account import Account
 from quotatree.engine.flights import in_flight
@@ -35,14 +37,21 @@ def bounds(account: Account, old: ManagedQuota) -> tuple[Amounts, Amounts]:
     return least, {r: account.seen.get(r, 0) + claimed.get(r, 0) for r in least}
 
 
-def reached(account: Account, review: UsageReview) -> Amounts:
-    """Return what will be held where a growth is granted.
+def written(review: UsageReview, lowered: Mapping[str, int]) -> Amounts:
+    """Return what a growth is to write, where the usage that it grows from is `lowered`."""
+    old = review.old.used
+    fallen = {r: old.nano(r) - amount for r, amount in lowered.items()}
+    return {r: amount - fallen.get(r, 0) for r, amount in review.new.used.nanos().items()}
 
-    That is the new usage, but where the counter is too low: there it grows from what is real.
+
+def reached(account: Account, review: UsageReview, used: Mapping[str, int]) -> Amounts:
+    """Return what will be held where a growth is granted that writes `used`.
+
+    That is `used`, but where the counter is too low: there it grows from what is real.
     """
-    found, before = dict(review.new.used.nanos()), review.old.used
+    found, before = dict(used), review.old.used
     for resource, there in real(account, base=review.old.resource_version).items():
-        growth = found.get(resource, 0) - before.nano(resource)
+        growth = review.new.used.nano(resource) - before.nano(resource)
         if growth > 0:
             found[resource] = max(found[resource], there + growth)
     return found

@@ -67,6 +67,13 @@ class Timing:
     wait: float = 0.1
     """How long a request waits for grants in flight that may lose. Longer: fewer wrong refusals
     when writes are slow, later refusals."""
+    queue: float = 0.6
+    """How long a request waits at a full level where objects come and go: there is room again soon.
+    It must leave time for an answer in the second that the API server gives. Longer: fewer
+    refusals, each of which is a tightening and, from clients that ask again at once, a storm."""
+    queued: int = 3
+    """How many namespaces wait so long at a time. Each holds one of the five workers of quota
+    admission, and others need those too."""
     retry: float = 0.1
     """How long the room is kept at least after the refusal that makes the API server retry."""
     tries: float = 0.5
@@ -100,13 +107,15 @@ class Tightening:
     """A `status.hard` lowered to `hard` by a write that replaces the resourceVersion `base`.
 
     `since`: when that was decided, in seconds of the caller's monotonic clock. `hasty`: what others
-    had in flight was counted, and may still lose, or objects come and go at that level.
+    had in flight was counted, and may still lose, or objects come and go at that level (`stirs`):
+    then it ends with the growth that it was made for.
     """
 
     since: float
     base: int
     hard: Amounts
     hasty: bool
+    stirs: bool = False
 
 
 @dataclass(slots=True)

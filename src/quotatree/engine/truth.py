@@ -39,6 +39,7 @@ from quotatree.model.review import UsageReview
 from quotatree.model.scope import ScopeSet
 from quotatree.model.sighting import Sighting
 from quotatree.units import resource_names
+from quotatree.units.resources import EMPTY, Resources
 
 PROMPT: Final = 0.2
 """Seconds in which an object mostly appears after its charge: before, nobody is asked about it."""
@@ -283,11 +284,22 @@ class Truth:
 
     # -- growth -------------------------------------------------------------------------------
 
-    def grant(self, review: UsageReview, now: float) -> Grant:
-        """Return the grant of a growth; what it is for comes soon, or never."""
+    def grant(
+        self,
+        review: UsageReview,
+        now: float,
+        *,
+        amended: Resources = EMPTY,
+        loosens: bool = False,
+    ) -> Grant:
+        """Return the grant of a growth; what it is for comes soon, or never.
+
+        `amended` is written in place of what it says, and `loosens` whether it ends a tightening.
+        """
         growth = review.growth.nanos()
         claim = Claim(amounts={r: a for r, a in growth.items() if self.knows(r)}, since=now)
-        return Grant(written=review.new.used.nanos(), claim=claim)
+        written = {**review.new.used.nanos(), **amended.nanos()}
+        return Grant(written=written, claim=claim, loosens=loosens)
 
     # -- time ---------------------------------------------------------------------------------
 

@@ -50,8 +50,8 @@ def installation(settings: InstallSettings) -> list[objects.Manifest]:
         *deployment.priority(settings),
         *policies(settings),
         *deployment.workload(settings),
-        webhook.recount_configuration(settings),
-        webhook.webhook_configuration(settings),
+        webhook.usage_configuration(settings),
+        webhook.spec_configuration(settings),
     ]
 
 

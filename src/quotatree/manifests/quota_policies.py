@@ -192,11 +192,16 @@ _GOES_ON_MEASURING: Final = f"""
 """
 
 # A change of the status and of nothing else, by quota admission or by the native controller,
-# whatever its name: it may update the status of ResourceQuotas everywhere.
+# whatever its name: it may update the status of ResourceQuotas everywhere. A growth that says less
+# than it was counted has a mark of ours, so that it is a write in any case.
+_SAME_ANNOTATIONS: Final = f"""[object, oldObject].all(one, [object, oldObject].all(other,
+          one.metadata.?annotations.orValue({{}}).all(key, key == '{names.ANNOTATION_TOUCHED}'
+            || other.metadata.?annotations[?key].orValue('')
+               == one.metadata.annotations[key])))"""
 _MEASUREMENT: Final = f"""
     request.operation == 'UPDATE' && {cel.SUBRESOURCE} == 'status'
       && object.metadata.?labels.orValue({{}}) == oldObject.metadata.?labels.orValue({{}})
-      && object.metadata.?annotations.orValue({{}}) == oldObject.metadata.?annotations.orValue({{}})
+      && {_SAME_ANNOTATIONS}
       && object.metadata.?finalizers.orValue([]) == oldObject.metadata.?finalizers.orValue([])
       && object.metadata.?ownerReferences.orValue([])
          == oldObject.metadata.?ownerReferences.orValue([])

@@ -29,27 +29,38 @@ _RECOUNT_TIMEOUT_SECONDS: Final = 1
 _VALIDATION_TIMEOUT_SECONDS: Final = 5
 
 
-def webhook_configuration(settings: InstallSettings) -> objects.Manifest:
-    """Return the ValidatingWebhookConfiguration: growth has two entries, one for each policy."""
+def spec_configuration(settings: InstallSettings) -> objects.Manifest:
+    """Return the ValidatingWebhookConfiguration: what people say of the tree."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
         "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
-        "webhooks": [
-            _usage(settings, "usage", lenient=False),
-            _usage(settings, "usage-ignore", lenient=True),
-            _tree_quota(settings),
-            _namespace(settings),
-        ],
+        "webhooks": [_tree_quota(settings), _namespace(settings)],
     }
 
 
-def recount_configuration(settings: InstallSettings) -> objects.Manifest:
-    """Return the MutatingWebhookConfiguration with its one entry (entry 2).
+def usage_configuration(settings: InstallSettings) -> objects.Manifest:
+    """Return the MutatingWebhookConfiguration: writes of usage, growth (entry 1) and recounts (2).
 
-    It is called before the resourceVersion is compared, so also for recounts that lose.
+    Growth has two entries, one for each policy. Mutating ones are called before the resourceVersion
+    is compared, on the object that is replaced; what will lose by that is not asked about.
     """
-    entry = _entry(
+    entries = (
+        _usage(settings, "usage", lenient=False),
+        _usage(settings, "usage-ignore", lenient=True),
+        _recount(settings),
+    )
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
+        "webhooks": [{**entry, "reinvocationPolicy": "Never"} for entry in entries],
+    }
+
+
+def _recount(settings: InstallSettings) -> dict[str, Any]:
+    """Return entry 2: whoever counts the usage of a managed ResourceQuota."""
+    return _entry(
         settings,
         "recount",
         path=RECOUNT_PATH,
@@ -59,16 +70,11 @@ def recount_configuration(settings: InstallSettings) -> objects.Manifest:
             "not-quota-admission": f"!({_BY_QUOTA_ADMISSION})",
             "not-the-controller": f"!({cel.by_controller(settings)})",
             "managed": _MANAGED,
+            "not-lost": _NOT_LOST,
         },
         failure_policy="Ignore",
         timeout_seconds=_RECOUNT_TIMEOUT_SECONDS,
     )
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
-        "webhooks": [{**entry, "reinvocationPolicy": "Never"}],
-    }
 
 
 _BY_QUOTA_ADMISSION: Final = "request.userInfo.username == 'system:apiserver'"
@@ -76,6 +82,13 @@ _MANAGED: Final = (
     f"request.name == '{names.MANAGED_QUOTA}'"
     f" || request.name.startsWith('{names.managed_prefix()}')"
 )
+
+# What replaces another version than the one that is there is a conflict; with none, or 0, it is not
+# compared (`Update` in apiserver's pkg/registry/generic/registry/store.go).
+_NOT_LOST: Final = """
+    [object.metadata.?resourceVersion.orValue('0')].exists(base,
+      base == '0' || base == oldObject.metadata.?resourceVersion.orValue(''))
+"""
 
 
 def _usage(settings: InstallSettings, name: str, *, lenient: bool) -> dict[str, Any]:
@@ -95,6 +108,7 @@ def _usage(settings: InstallSettings, name: str, *, lenient: bool) -> dict[str, 
         conditions={
             "by-quota-admission": _BY_QUOTA_ADMISSION,
             "managed": _MANAGED,
+            "not-lost": _NOT_LOST,
             "grows-beyond-its-slice": _GROWS_BEYOND_ITS_SLICE,
         },
         selector={

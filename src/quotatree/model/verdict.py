@@ -58,10 +58,14 @@ class Admit:
     """Let it pass. `reserved` is False for a write that is already lost and for a dry run.
 
     A lost one fails by itself; `behind` is the resourceVersion that whoever wrote it has not seen.
+    `used` takes the place of what it says, where the usage that it grows from was too high, and
+    `hard` that of what native admission applies, where that is to end with this write.
     """
 
     reserved: bool
     behind: int = 0
+    used: Resources = EMPTY
+    hard: Resources = EMPTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

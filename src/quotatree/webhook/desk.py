@@ -61,6 +61,9 @@ class Listener(Protocol):
     def corrected(self, quota: ManagedQuota, used: Resources, said: Resources) -> None:
         """A recount that `said` less than there is was raised to `used`."""
 
+    def lowered(self, quota: ManagedQuota, used: Resources) -> None:
+        """A growth is told what its `quota` has counted too much: it writes `used`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -100,7 +103,16 @@ class Desk:
             await self._until_admission_sees(
                 asked.old, version=verdict.behind, until=arrived + CATCH_UP
             )
+        if isinstance(verdict, Admit) and verdict.reserved:
+            return self._grant(asked, verdict)
         return answer(asked.uid, asked.old.namespace, verdict)
+
+    def _grant(self, asked: UsageReview, verdict: Admit) -> bytes:
+        if verdict.used:
+            self.metrics.drift.labels("high").inc()
+            self.listener.lowered(asked.old, verdict.used)
+        base = asked.old.resource_version
+        return review.amend(asked.uid, used=verdict.used, hard=verdict.hard, touched=base)
 
     async def recount(self, request: Mapping[str, Any]) -> bytes:
         """Put a recount right that says less than there is (entry 2); it is never refused."""

@@ -35,7 +35,7 @@ def test_a_pod_that_is_being_deleted_is_charged_until_its_grace_has_passed_once_
     """`deletionTimestamp` has the grace in it already; native quota adds it again."""
     leaving = pod(deletionTimestamp="2026-11-25T10:00:30Z", deletionGracePeriodSeconds=30)
     seen = sightings.parse("pods", leaving, shift=-SECONDS)
-    assert seen.until == 60.0
+    assert seen.until == 60.0 + sightings.LINGERS
     assert seen.after is not None
     assert seen.after.amounts.to_strings() == {"count/pods": "1"}
 

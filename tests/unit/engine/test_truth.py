@@ -255,14 +255,55 @@ def test_a_sibling_that_asks_for_it_has_it_written_down_at_once_and_waits():
     assert isinstance(ask(world, B, 2), Admit)
 
 
-def test_whoever_is_charged_for_what_is_gone_itself_is_put_right_and_judged_again():
+# -- growth that says what is gone ------------------------------------------------------------
+
+
+def test_whoever_is_charged_for_what_is_gone_itself_has_it_put_right_by_its_growth():
     world = ground("org: pods 4 > a: holds pods 4", a=4)
     world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
-    verdict = ask(world, A, 5)
+    assert ask(world, A, 5) == Admit(reserved=True, used=Resources.parse({"pods": "4"}))
+    commit(world, A, 4)
+    world.ledger.truth.see("pods", pod("a", "new"))
+    assert isinstance(ask(world, A, 5), Deny)
+    assert held(world, A) == 4
+
+
+def test_a_batch_is_judged_by_what_is_there_and_tightened_to_it():
+    world = ground("org: pods 4 > a: holds pods 4", a=4)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    verdict = ask(world, A, 6)
     assert isinstance(verdict, Tighten)
     assert (str(verdict.used), str(verdict.hard)) == ("pods=3", "pods=4")
     commit(world, A, 3, status_hard=verdict.hard)
     assert isinstance(ask(world, A, 4), Admit)
+
+
+def test_a_limit_lowered_meanwhile_holds_for_a_growth_that_says_what_is_gone():
+    """By the figures it would not grow; there would be more objects all the same."""
+    world = ground("org: pods 4 > a: holds pods 4", a=4)
+    for number in (0, 1):
+        world.ledger.truth.lose("pods", pod("a", number), next(LATER))
+    world.ledger.set_limits(
+        Namespace("org"), (), hard={"pods": 2 * 10**9, "count/pods": 2 * 10**9}, guaranteed={}
+    )
+    assert isinstance(ask(world, A, 5), Deny)
+
+
+def test_a_dry_run_says_nothing_of_what_is_gone():
+    world = ground("org: pods 4 > a: holds pods 4", a=4)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    review = replace(grown(world, A, 5), dry_run=True)
+    assert isinstance(admit.decide(world.ledger, review, now=NOW, arrived=NOW), Deny)
+
+
+def test_who_asks_itself_just_now_is_not_written_to():
+    world = ground("org: pods 5 > a: holds pods 3; org > b: holds pods 2", a=3, b=2)
+    world.ledger.truth.lose("pods", pod("a", 0), next(LATER))
+    ask(world, A, 5)  # a batch of two, and there is room for one
+    assert isinstance(ask(world, B, 3), Wait)
+    assert world.ledger.truth.surplus.take_wanted() == []
+    assert isinstance(ask(world, B, 3, late=world.ledger.timing.retry), Wait)
+    assert world.ledger.truth.surplus.take_wanted() == [A]
 
 
 def test_whoever_asks_again_has_it_written_down_again():
@@ -423,6 +464,37 @@ def test_where_pods_come_and_go_a_tightening_ends_as_soon_as_there_is_room():
     assert world.ledger.account(A, ()).tightening.hasty
     truth.surplus.pass_time(NOW + 7)
     assert not truth.surplus.stirs((Namespace("org"), ()))
+
+
+def stirring() -> World:
+    """A tightening at a level where pods come and go, room for one below it."""
+    world = ground("org: pods 6 > a: holds pods 3; org > b: holds pods 3", a=3, b=3)
+    world.ledger.truth.lose("pods", pod("b", 0), next(LATER))
+    ask(world, A, 9)
+    verdict = ask(world, A, 9, late=1.0)
+    assert isinstance(verdict, Tighten)
+    commit(world, B, 2)
+    commit(world, A, 3, status_hard=Resources.parse({"pods": "4", "count/pods": "4"}))
+    return world
+
+
+def test_where_pods_come_and_go_a_tightening_ends_with_the_growth_it_was_made_for():
+    """Whoever it refused asks again at once, and is better held back here than refused natively."""
+    world = stirring()
+    verdict = ask(world, A, 4, late=1.0)
+    assert isinstance(verdict, Admit)
+    wide = quota(world, A).spec_hard
+    assert verdict.hard == wide.mask(["pods", "count/pods"])
+    commit(world, A, 4, status_hard=wide)
+    assert world.ledger.account(A, ()).tightening is None
+    assert world.ledger.recounts(NOW + 99) == []
+
+
+def test_a_tightening_stands_when_that_growth_has_lost():
+    world = stirring()
+    assert isinstance(ask(world, A, 4, late=1.0), Admit)
+    commit(world, A, 3)
+    assert world.ledger.account(A, ()).tightening is not None
 
 
 def test_pods_that_come_later_do_not_keep_a_phantom_young():

@@ -35,7 +35,7 @@ def test_every_option_reaches_the_objects(tmp_path: Path) -> None:
         "--owner-references-enforced",
     )
     items = json.loads(text)["items"]
-    usage = items[-1]["webhooks"][0]
+    usage = items[-2]["webhooks"][0]
     assert code == 0
     assert items[0]["metadata"]["name"] == "quotas"
     assert usage["clientConfig"]["url"] == "https://127.0.0.1:7443/admit/usage-or-pass"

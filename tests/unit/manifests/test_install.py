@@ -18,6 +18,7 @@ from quotatree.webhook import routes
 
 INSIDE = golden.CASES["manifests.yaml"]
 OUTSIDE = golden.CASES["manifests-outside.yaml"]
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 BOTH = pytest.mark.parametrize("settings", [INSIDE, OUTSIDE], ids=["inside", "outside"])
 
 
@@ -136,12 +137,13 @@ def test_the_deployments_arguments_are_those_of_the_command() -> None:
 def test_a_controller_outside_has_no_pods_and_a_url() -> None:
     kinds = {it["kind"] for it in install.installation(OUTSIDE)}
     assert not kinds & {"Deployment", "Service", "PodDisruptionBudget"}
-    entries = of_kind(OUTSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"]
+    entries = [entry for kind in WEBHOOKS for entry in of_kind(OUTSIDE, kind)[0]["webhooks"]]
     assert [it["clientConfig"]["url"] for it in entries] == [
         f"https://127.0.0.1:9443{path}"
         for path in (
             webhook.USAGE_PATH,
             webhook.LENIENT_USAGE_PATH,
+            webhook.RECOUNT_PATH,
             webhook.TREE_QUOTA_PATH,
             webhook.NAMESPACE_PATH,
         )
@@ -150,12 +152,12 @@ def test_a_controller_outside_has_no_pods_and_a_url() -> None:
 
 
 def test_without_a_ca_bundle_the_field_is_left_to_the_controller() -> None:
-    entries = of_kind(INSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"]
+    entries = [entry for kind in WEBHOOKS for entry in of_kind(INSIDE, kind)[0]["webhooks"]]
     assert not any("caBundle" in it["clientConfig"] for it in entries)
 
 
 def test_usage_is_asked_by_quota_admission_alone() -> None:
-    usage = of_kind(INSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"][0]
+    usage = of_kind(INSIDE, "MutatingWebhookConfiguration")[0]["webhooks"][0]
     assert usage["matchConditions"][0]["expression"] == (
         "request.userInfo.username == 'system:apiserver'"
     )
@@ -163,7 +165,7 @@ def test_usage_is_asked_by_quota_admission_alone() -> None:
 
 
 def test_growth_has_an_entry_for_each_failure_policy_and_each_object_one_of_them() -> None:
-    strict, lenient, *_ = of_kind(INSIDE, "ValidatingWebhookConfiguration")[0]["webhooks"]
+    strict, lenient, *_ = of_kind(INSIDE, "MutatingWebhookConfiguration")[0]["webhooks"]
     assert (strict["failurePolicy"], lenient["failurePolicy"]) == ("Fail", "Ignore")
     told_apart = {"name", "failurePolicy", "objectSelector", "clientConfig"}
     same = [{k: v for k, v in it.items() if k not in told_apart} for it in (strict, lenient)]
@@ -176,7 +178,7 @@ def test_growth_has_an_entry_for_each_failure_policy_and_each_object_one_of_them
 
 
 def test_recounts_are_put_right_by_an_entry_that_nothing_waits_for() -> None:
-    (recount,) = of_kind(INSIDE, "MutatingWebhookConfiguration")[0]["webhooks"]
+    *_, recount = of_kind(INSIDE, "MutatingWebhookConfiguration")[0]["webhooks"]
     assert (recount["timeoutSeconds"], recount["failurePolicy"]) == (1, "Ignore")
     asked = {it["name"]: it["expression"] for it in recount["matchConditions"]}
     assert asked["not-quota-admission"] == "!(request.userInfo.username == 'system:apiserver')"
@@ -190,6 +192,11 @@ def test_every_user_of_the_controller_is_trusted_everywhere() -> None:
     assert trusted
     assert set(trusted) == {users}
     assert rbac.subjects(OUTSIDE)[1]["name"] == "quotatree"
+
+
+def test_growth_is_judged_by_the_new_entries_before_the_old_ones_go() -> None:
+    kinds = [it["kind"] for it in install.installation(INSIDE)]
+    assert kinds.index(WEBHOOKS[0]) < kinds.index(WEBHOOKS[1])
 
 
 def test_policies_stand_before_the_controller_starts() -> None:
