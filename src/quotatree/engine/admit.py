@@ -200,22 +200,25 @@ def _lowers(
     Their counters are put right meanwhile, and the room is there when that is committed.
     """
     key = (review.old.namespace, review.old.scopes)
-    targets = [ledger.forest.node(limit.ancestor) for limit in limits]
-    found = False
-    for other in ledger.truth.surplus.beside(key):
-        above = ledger.forest.above(ledger.forest.node(other[0]))
-        if any(target in above for target in targets):
-            # Who asks now puts it right by its growth, which would lose to a write of ours.
-            if not ledger.asks(other, now):
-                ledger.truth.surplus.want(other)
-            found = True
+    targets = {ledger.forest.node(limit.ancestor) for limit in limits}
+    found = [
+        other
+        for other in ledger.truth.surplus.beside(key)
+        if not targets.isdisjoint(ledger.forest.above(ledger.forest.node(other[0])))
+    ]
     if found or _own_surplus(ledger, review):
         for target in targets:
             ledger.truth.surplus.stir((target.name, key[1]), now=now)
     until = _queue(ledger, review, limits, now=now, arrived=arrived)
+    half = (arrived + until) / 2
+    for other in found:
+        # Who asks now puts it right by its growth, which would lose to a write of ours; unless it
+        # waits itself, for others that wait.
+        if now >= half or not ledger.asks(other, now):
+            ledger.truth.surplus.want(other)
     if not found or now >= until:
         return None
-    return Wait(until=until, limits=tuple(limits), cause=Cause.OVERCOUNT)
+    return Wait(until=half if now < half else until, limits=tuple(limits), cause=Cause.OVERCOUNT)
 
 
 def _queue(
