@@ -27,6 +27,7 @@ from quotatree.sandbox import Progress
 
 ROOT: Final = Path(__file__).parents[1]
 SIZES: Final = (10, 1_000, 10_000)
+QUICK_SIZES: Final = (10, 1_000)
 QUICK: Final = Plan(pods=40, creators=8, pairs=2, spread=2)
 PIPE_WIDTH: Final = 140
 
@@ -136,8 +137,9 @@ def _engine(progress: Progress, *, quick: bool) -> list[Mapping[str, Any]]:
     """Measure the engine, each size in a fresh process: memory is never given back in full."""
     found = []
     with progress.step("measuring the engine alone") as step:
-        for number, size in enumerate(SIZES):
-            step.tick(number / len(SIZES))
+        sizes = QUICK_SIZES if quick else SIZES
+        for number, size in enumerate(sizes):
+            step.tick(number / len(sizes))
             command = [sys.executable, "-m", "bench.engine", "--namespaces", str(size)]
             command += ["--seconds", "0.2" if quick else "5"]
             done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)

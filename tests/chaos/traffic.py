@@ -148,6 +148,7 @@ class Traffic:
                 amounts=size_of(answer.ask.name),
                 sent=answer.sent,
                 answered=answer.answered,
+                told=answer.message,
             )
             for answer in self.answers
             if answer.refused

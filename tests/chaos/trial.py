@@ -177,7 +177,8 @@ def judge(stage: Stage, result: Result, window: _Window) -> None:
     outside = [it for it in wrong if it.answered < window.began or it.sent > quiet]
     result.wrong, result.wrong_inside = len(outside), len(wrong) - len(outside)
     result.wrongly = [
-        f"{it.namespace}/{it.name} at {it.sent - window.began:+.2f} s" for it in outside[:5]
+        f"{it.namespace}/{it.name} at {it.sent - window.began:+.2f} s: {it.told}"
+        for it in outside[:5]
     ]
 
 

@@ -33,13 +33,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A request that a quota refused."""
+    """A request that a quota refused, and what it was told."""
 
     namespace: str
     name: str
     amounts: Amounts
     sent: float
     answered: float
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

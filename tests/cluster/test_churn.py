@@ -1,12 +1,15 @@
 """Churn: create and delete at full speed, and never more pods than the limit, by the pods."""
 
 import os
+from collections.abc import Sequence
 
 import pytest
 from tests.cluster.harness import load, trees
 from tests.cluster.harness.churn import Witness, churn, phantoms
 
+from quotatree.cluster import paths
 from quotatree.cluster.client import Client
+from quotatree.model.names import ANNOTATION_TOUCHED, MANAGED_QUOTA, Namespace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(1200)]
 
@@ -14,6 +17,12 @@ LIMIT = 25
 ROUNDS = 10 if os.environ.get("QUOTATREE_SOAK") else 1
 CLIENTS = 40
 SECONDS = 40.0 if os.environ.get("QUOTATREE_SOAK") else 10.0
+
+
+async def said_what_was_gone(admin: Client, leaves: Sequence[Namespace]) -> bool:
+    """Whether a growth has put usage right in its own write; each of those leaves its mark."""
+    found = [await admin.get(paths.RESOURCE_QUOTAS, MANAGED_QUOTA, namespace=it) for it in leaves]
+    return any(ANNOTATION_TOUCHED in it["metadata"]["annotations"] for it in found)
 
 
 async def test_there_are_never_more_pods_than_the_limit_however_fast_they_come_and_go(
@@ -37,4 +46,6 @@ async def test_there_are_never_more_pods_than_the_limit_however_fast_they_come_a
         )
         assert witness.most <= LIMIT, load.told(told.answers)
         assert told.admitted, load.told(told.answers)
+        assert min(told.by_second()[:-1]) > 0, told.by_second()
+        assert await said_what_was_gone(admin, leaves)
         await trees.fell(admin, tree)

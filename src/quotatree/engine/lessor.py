@@ -104,8 +104,15 @@ class Lessor:
             self._due.setdefault(key, now + self.settings.after)
 
     def look(self, key: AccountKey) -> None:
-        """Note that the guarantee of a namespace, which is its slice, may be another one."""
-        if self.settings.enabled:
+        """Note that the guarantee of a namespace, which is its slice, may be another one.
+
+        Where there is none now and none before, there is nothing to write: after a start, that is
+        nearly everywhere.
+        """
+        account = self._ledger.account(*key)
+        if not self.settings.enabled or account is None:
+            return
+        if account.slice or self._floor(key, account):
             self._due.setdefault(key, 0.0)
 
     # -- what stands idle ---------------------------------------------------------------------
