@@ -135,7 +135,7 @@ class Objects:
                 self._look_again[key] = now + LOOK_EVERY
                 errands.send(("lapse", key), functools.partial(self._lapse, key))
         self._look_again = {key: at for key, at in self._look_again.items() if at > now}
-        return late
+        return [*late, *truth.surplus.take_wanted()]
 
     def _pulse(self, errands: Errands, now: float) -> None:
         """Have each API server prove that it works on, while somebody asks for that."""
