@@ -144,14 +144,19 @@ async def stand_quota(people: People, ns: str, *, ready: bool = True) -> None:
     controller = people.person(CONTROLLER)
     body = quota(labels={"quotatree.dev/managed": "true"})
     await controller.create(QUOTAS, body, namespace=ns)
-
-    async def measured() -> bool:
-        found = await people.admin.get(QUOTAS, "quotatree", namespace=ns)
-        return "pods" in found.get("status", {}).get("used", {})
-
-    await eventually(measured, what=f"the native controller measures {ns}")
+    await measured(people, ns, "quotatree")
     if ready:
         await open_gate(people, ns)
+
+
+async def measured(people: People, ns: str, name: str) -> None:
+    """Return when the native controller has written what a ResourceQuota counts."""
+
+    async def is_measured() -> bool:
+        found = await people.admin.get(QUOTAS, name, namespace=ns)
+        return "pods" in found.get("status", {}).get("used", {})
+
+    await eventually(is_measured, what=f"the native controller measures {ns}")
 
 
 async def open_gate(people: People, ns: str) -> None:
@@ -200,6 +205,7 @@ async def build(people: People) -> None:
     await controller.patch(NAMESPACES, TEAM, body={"metadata": parents})
     await people.person(LEAD).create(TREE_QUOTAS, tree_quota("limit"), namespace=APP)
     await admin.create(QUOTAS, quota("own"), namespace=OTHER)
+    await measured(people, OTHER, "own")
 
 
 _STANDING: set[str] = set()

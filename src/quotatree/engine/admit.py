@@ -291,6 +291,16 @@ def _unsettled_under(ledger: Ledger, limit: Limit, *, asking: AccountKey) -> int
     return total
 
 
+def _missed_under(ledger: Ledger, limit: Limit, asking: AccountKey) -> int:
+    """Return how much of the charge of a level may be for nothing, since a watch lost its place."""
+    target = ledger.forest.node(limit.ancestor)
+    return sum(
+        amount
+        for (name, scopes), amount in ledger.truth.missed(limit.resource).items()
+        if scopes == asking[1] and target in ledger.forest.above(ledger.forest.node(name))
+    )
+
+
 def _patience(ledger: Ledger, key: AccountKey) -> float:
     """Return how long (seconds) to wait at most for what others have in flight."""
     holds = any(
@@ -309,11 +319,13 @@ def _alone(review: UsageReview) -> bool:
 
 def _refuse(
     ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float
-) -> Deny | Tighten:
+) -> Deny | Tighten | TryLater:
     key = (review.old.namespace, review.old.scopes)
     growth = review.growth
     account = ledger.account(*key)
     if account is None or _alone(review):
+        if all(x.requested <= x.hard - x.charged + _missed_under(ledger, x, key) for x in limits):
+            return TryLater(reason=explain.MISSED, cause=Cause.BLIND)
         return Deny(limits=tuple(limits), requested=growth)
     lowered = _own_surplus(ledger, review)
     ledger.release_hold(key)  # an earlier one is no room of its own

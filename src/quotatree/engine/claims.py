@@ -26,12 +26,14 @@ class Claim:
     pass of time, where that was not known. `committed`: when its charge was known to be committed.
     `sure`: it was granted, or may have been by a leader
     before us; not sure is growth without a grant, which is no proof that an object will appear.
+    `missed`: what became of its charge was never told, for the watch had lost its place.
     """
 
     amounts: Amounts
     since: float | None
     committed: float | None = None
     sure: bool = True
+    missed: bool = False
     taken: Amounts = field(default_factory=dict)
 
     def take(self, wanted: Amounts) -> None:

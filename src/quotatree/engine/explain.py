@@ -14,6 +14,9 @@ from quotatree.model.verdict import Deny, Limit
 from quotatree.units.resources import Resources
 
 BLIND: Final = "the API server tells quotatree nothing at present: there may be room by now"
+MISSED: Final = (
+    "nobody was told what became of some grants of a moment ago: there may be room by now"
+)
 TAKING_BACK: Final = "room that others hold in slices and do not use is being taken back"
 
 

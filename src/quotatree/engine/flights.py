@@ -32,11 +32,14 @@ def settle(account: Account, seen: ManagedQuota, way: Way) -> None:
         if base >= seen.resource_version:
             continue
         account.claims.append(grant.claim)
+        grant.claim.missed = way is Way.LISTED
         if way is Way.AHEAD:
             account.undecided.append((base, grant))
         elif way is not Way.LISTED and base == account.resource_version:
             next_ones.append(grant)
     if way is Way.LISTED:
+        for _, grant in account.undecided:
+            grant.claim.missed = True
         account.undecided = []  # nobody tells any more what became of them: they count
     _decide(account, next_ones, seen)
 

@@ -332,6 +332,20 @@ class Truth:
             for claim in self._accounts[key].claims
         )
 
+    def missed(self, resource: str) -> dict[AccountKey, int]:
+        """Return how much is held for claims of whose charge nobody knows what became of it."""
+        return {
+            key: amount
+            for key in self._claimed
+            if (
+                amount := sum(
+                    claim.amounts.get(resource, 0)
+                    for claim in self._accounts[key].claims
+                    if claim.missed
+                )
+            )
+        }
+
     def old(self, key: AccountKey, *, now: float) -> list[Claim]:
         """Return the claims of an account whose requests cannot commit any more.
 

@@ -30,7 +30,7 @@ class Cause(Enum):
     UNSEEN = "unseen"
     """An object that was made a moment ago has not been seen yet."""
     BLIND = "blind"
-    """The leader cannot read the cluster at present, and room may have been freed unseen."""
+    """The leader cannot read the cluster, or could not a moment ago: room may be there unseen."""
     ENDING = "ending"
     """The leader hands over to another replica."""
     OTHER = "other"

@@ -23,6 +23,8 @@ from quotatree.units.resources import Resources
 
 HANG = 120.0
 """Seconds after which a test gives up waiting: no bar of ours, only an end for what hangs."""
+LATER = 20
+"""How often the answer "later" is taken, half a second apart, while a tree is planted."""
 
 _SERIAL = itertools.count(1)
 
@@ -99,7 +101,8 @@ def _levels(tree: Tree) -> Iterable[list[Namespace]]:
 
 
 async def _make(client: Client, tree: Tree, name: Namespace) -> None:
-    await client.create(paths.NAMESPACES, namespace(name, tree.parents[name]))
+    body = namespace(name, tree.parents[name])
+    await patiently(lambda: client.create(paths.NAMESPACES, body))
     if name in tree.hard:
         await limit(client, name, tree.hard[name])
 
@@ -122,7 +125,21 @@ async def limit(client: Client, name: Namespace, hard: Resources) -> None:
         "metadata": {"name": "limit"},
         "spec": {"hard": hard.to_strings()},
     }
-    await client.create(paths.TREE_QUOTAS, body, namespace=name)
+    await patiently(lambda: client.create(paths.TREE_QUOTAS, body, namespace=name))
+
+
+async def patiently(ask: Callable[[], Awaitable[object]]) -> None:
+    """Ask again for as long as the answer is "later": a test before may have changed the leader."""
+    for _ in range(LATER):
+        try:
+            await ask()
+        except ClusterError as error:
+            if error.status != 429:
+                raise
+            await asyncio.sleep(0.5)
+        else:
+            return
+    await ask()
 
 
 async def _enforced(client: Client, tree: Tree) -> bool:

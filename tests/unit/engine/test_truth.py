@@ -16,7 +16,7 @@ from quotatree.model.observed import ManagedQuota
 from quotatree.model.review import UsageReview
 from quotatree.model.scope import ScopeTerm, scope_set
 from quotatree.model.sighting import Sighting
-from quotatree.model.verdict import Admit, Deny, Tighten, Verdict, Wait
+from quotatree.model.verdict import Admit, Deny, Tighten, TryLater, Verdict, Wait
 from quotatree.testing import words
 from quotatree.units.resources import Resources
 
@@ -253,6 +253,27 @@ def test_a_sibling_that_asks_for_it_has_it_written_down_at_once_and_waits():
     assert lower(world, A) is not None
     commit(world, A, 3)
     assert isinstance(ask(world, B, 2), Admit)
+
+
+@pytest.mark.parametrize(
+    ("used", "want"),
+    [
+        pytest.param(5, TryLater, id="there is room if that grant has come to nothing"),
+        pytest.param(7, Tighten, id="a batch is judged one by one"),
+    ],
+)
+def test_nobody_is_refused_for_good_by_a_grant_whose_fate_was_missed(
+    used: int, want: type[Verdict]
+) -> None:
+    world = ground("org: pods 6 > a: holds pods 4; org > b", a=4)
+    assert isinstance(ask(world, B, 2), Admit)
+    seen = replace(quota(world, B), resource_version=next(LATER))
+    world.see_managed(seen, way=Way.LISTED)
+    late = world.ledger.timing.wait
+    assert isinstance(ask(world, A, used, late=late), want)
+    for claim in world.ledger.account(B, ()).claims:
+        claim.missed = False
+    assert isinstance(ask(world, A, 5, late=late), Deny)
 
 
 # -- growth that says what is gone ------------------------------------------------------------
