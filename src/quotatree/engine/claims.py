@@ -26,7 +26,7 @@ class Claim:
     pass of time, where that was not known. `committed`: when its charge was known to be committed.
     `sure`: it was granted, or may have been by a leader
     before us; not sure is growth without a grant, which is no proof that an object will appear.
-    `missed`: what became of its charge was never told, for the watch had lost its place.
+    `missed`: what became of its charge was never told: it was in flight when all was listed.
     """
 
     amounts: Amounts

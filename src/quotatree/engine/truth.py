@@ -132,7 +132,7 @@ class Truth:
             account.seen = self.census.sums(key)
             fresh = [r for r in account.used if self.knows(r) and not before.get(r)]
             beyond = {r: account.used[r] - account.seen.get(r, 0) for r in fresh}
-            self._claim(account, beyond, sure=True)
+            self._claim(account, beyond, sure=True, missed=True)
             for _, grant in in_flight(account):  # granted before these names were known
                 for r in fresh:
                     if (more := grant.written.get(r, 0) - account.used[r]) > 0:
@@ -213,10 +213,10 @@ class Truth:
         excess = {r: a - account.seen.get(r, 0) - explained.get(r, 0) for r, a in known.items()}
         grown = {r: min(x, known[r] - account.used.get(r, 0)) for r, x in excess.items()}
         if way is Way.LISTED:
-            self._claim(account, self._leased(account, known), sure=True)
+            self._claim(account, self._leased(account, known), sure=True, missed=True)
         recounted = account.recounted == (account.resource_version, seen.used.nanos())
         if account.resource_version == 0 or not fenced:
-            self._claim(account, grown, sure=True)
+            self._claim(account, grown, sure=True, missed=way is Way.LISTED)
         elif way.leaps or not recounted:
             before, lease = account.used, account.slice
             inside = {r: min(x, lease.get(r, 0) - before.get(r, 0)) for r, x in grown.items()}
@@ -253,10 +253,12 @@ class Truth:
             if r in account.slice
         }
 
-    def _claim(self, account: Account, amounts: Mapping[str, int], *, sure: bool) -> None:
+    def _claim(
+        self, account: Account, amounts: Mapping[str, int], *, sure: bool, missed: bool = False
+    ) -> None:
         more = {r: amount for r, amount in amounts.items() if amount > 0}
         if more:
-            account.claims.append(Claim(amounts=more, since=None, sure=sure))
+            account.claims.append(Claim(amounts=more, since=None, sure=sure, missed=missed))
 
     def refresh(self, key: AccountKey, account: Account) -> None:
         """Work out what an account holds at least, and whether its counter is too high."""
