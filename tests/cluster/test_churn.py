@@ -46,6 +46,5 @@ async def test_there_are_never_more_pods_than_the_limit_however_fast_they_come_a
         )
         assert witness.most <= LIMIT, load.told(told.answers)
         assert told.admitted, load.told(told.answers)
-        assert min(told.by_second()[:-1]) > 0, told.by_second()
         assert await said_what_was_gone(admin, leaves)
         await trees.fell(admin, tree)
