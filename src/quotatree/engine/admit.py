@@ -27,10 +27,11 @@ forge one. Only our own watch does that.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from quotatree.engine import explain, reality, surplus
-from quotatree.engine.account import AccountKey
+from quotatree.engine.account import Account, AccountKey
 from quotatree.engine.forest import Amounts
 from quotatree.engine.ledger import Ledger
 from quotatree.engine.reservation import State, Tightening
@@ -84,28 +85,47 @@ def _decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) 
         reason = "the present leader does not know and fence this tree yet"
         return TryLater(reason=reason, cause=Cause.FENCE)
     # What is gone goes in the write of the growth: one of its own would be in the way of it.
-    lowered = _own_surplus(ledger, review)
-    written = reality.written(review, lowered)
-    used = reality.reached(account, review, written)
-    before = {**review.old.used.nanos(), **lowered}
-    limits = ledger.obstacles(key, used, before=before)
+    growth = _growth(account, review)
+    limits = ledger.obstacles(key, growth.reached, before=growth.before)
     if ledger.unmeasured and (unknown := _unknown(ledger, review)):
         return TryLater(reason=str(unknown), cause=Cause.UNMEASURED)
     if not limits:
-        amended = Resources.from_nano({r: written[r] for r in lowered})
-        return _grant(ledger, review, used, now=now, amended=amended)
+        return _grant(ledger, review, growth, now=now)
     ledger.tightenings.press(key, now)
     return (
-        _lowers(ledger, review, limits, now=now, arrived=arrived)
-        or _take_back(ledger, review, limits, growth=(before, used), now=now, arrived=arrived)
+        _lowers(ledger, review, limits, growth=growth, now=now, arrived=arrived)
+        or _take_back(ledger, review, limits, growth=growth, now=now, arrived=arrived)
         or _later(ledger, review, limits, now=now, arrived=arrived)
-        or _refuse(ledger, review, limits, now=now)
+        or _refuse(ledger, review, limits, lowered=growth.lowered, now=now)
     )
 
 
-def _grant(
-    ledger: Ledger, review: UsageReview, used: Amounts, *, now: float, amended: Resources
-) -> Admit | Open:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Growth:
+    """A growth as it is judged: what is held where it is `reached`, from what was `before`.
+
+    Where the usage that it grows from is too high, `lowered` is what is right, and `amended` what
+    is written in place of what the growth says.
+    """
+
+    lowered: Amounts
+    before: Amounts
+    reached: Amounts
+    amended: Resources
+
+
+def _growth(account: Account, review: UsageReview) -> _Growth:
+    lowered = _own_surplus(account, review)
+    written = reality.written(review, lowered)
+    return _Growth(
+        lowered=lowered,
+        before={**review.old.used.nanos(), **lowered},
+        reached=reality.reached(account, review, written),
+        amended=Resources.from_nano({r: written[r] for r in lowered}),
+    )
+
+
+def _grant(ledger: Ledger, review: UsageReview, growth: _Growth, *, now: float) -> Admit | Open:
     key, old = (review.old.namespace, review.old.scopes), review.old
     if review.dry_run:
         return Admit(reserved=False)
@@ -117,10 +137,10 @@ def _grant(
             epoch=ledger.epoch if old.epoch is None else None,
         )
     hard = _ends_tightening(ledger, review)
-    grant = ledger.truth.grant(review, now, amended=amended, loosens=bool(hard))
+    grant = ledger.truth.grant(review, now, amended=growth.amended, loosens=bool(hard))
     ledger.lessor.asked(key, old.used, review.new.used, now=now)
-    ledger.reserve(key, used, base=old.resource_version, now=now, grant=grant)
-    return Admit(reserved=True, used=amended, hard=hard)
+    ledger.reserve(key, growth.reached, base=old.resource_version, now=now, grant=grant)
+    return Admit(reserved=True, used=growth.amended, hard=hard)
 
 
 def _ends_tightening(ledger: Ledger, review: UsageReview) -> Resources:
@@ -155,18 +175,17 @@ def _take_back(
     review: UsageReview,
     limits: list[Limit],
     *,
-    growth: tuple[Amounts, Amounts],
+    growth: _Growth,
     now: float,
     arrived: float,
 ) -> Admit | Wait | TryLater | None:
     """Have slices of others taken back if it, or some of a batch, may fit without them."""
     key = (review.old.namespace, review.old.scopes)
     node, growing = ledger.forest.node(key[0]), {limit.resource for limit in limits}
-    before, used = growth
 
     def ask() -> tuple[list[Limit], list[int | None]]:
         rooms = [available(node, key[1], resource) for resource in growing]
-        return ledger.obstacles(key, used, before=before), rooms
+        return ledger.obstacles(key, growth.reached, before=growth.before), rooms
 
     left, rooms = ledger.lessor.without(key, ask, but=key)
     if left == limits:
@@ -193,7 +212,13 @@ def _take_back(
 
 
 def _lowers(
-    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float, arrived: float
+    ledger: Ledger,
+    review: UsageReview,
+    limits: list[Limit],
+    *,
+    growth: _Growth,
+    now: float,
+    arrived: float,
 ) -> Wait | None:
     """Wait a moment where others below a limit are charged for what is gone already.
 
@@ -206,7 +231,7 @@ def _lowers(
         for other in ledger.truth.surplus.beside(key)
         if not targets.isdisjoint(ledger.forest.above(ledger.forest.node(other[0])))
     ]
-    if found or _own_surplus(ledger, review):
+    if found or growth.lowered:
         for target in targets:
             ledger.truth.surplus.stir((target.name, key[1]), now=now)
     until = _queue(ledger, review, limits, now=now, arrived=arrived)
@@ -226,8 +251,13 @@ def _queue(
 ) -> float:
     """Return until when to wait for room that comes back."""
     key = (review.old.namespace, review.old.scopes)
-    stirs = any(ledger.truth.surplus.stirs((x.ancestor, key[1])) for x in limits)
+    stirs = _stirs(ledger, limits, key)
     return ledger.patience.until(key, now=now, arrived=arrived, stirs=stirs)
+
+
+def _stirs(ledger: Ledger, limits: list[Limit], asking: AccountKey) -> bool:
+    """Whether objects come and go at one of the levels in the way."""
+    return any(ledger.truth.surplus.stirs((x.ancestor, asking[1])) for x in limits)
 
 
 def _later(
@@ -318,7 +348,7 @@ def _alone(review: UsageReview) -> bool:
 
 
 def _refuse(
-    ledger: Ledger, review: UsageReview, limits: list[Limit], *, now: float
+    ledger: Ledger, review: UsageReview, limits: list[Limit], *, lowered: Amounts, now: float
 ) -> Deny | Tighten | TryLater:
     key = (review.old.namespace, review.old.scopes)
     growth = review.growth
@@ -327,13 +357,12 @@ def _refuse(
         if all(x.requested <= x.hard - x.charged + _missed_under(ledger, x, key) for x in limits):
             return TryLater(reason=explain.MISSED, cause=Cause.BLIND)
         return Deny(limits=tuple(limits), requested=growth)
-    lowered = _own_surplus(ledger, review)
     ledger.release_hold(key)  # an earlier one is no room of its own
     old = review.old.used.nanos()
     room = ledger.room(key, {limit.resource for limit in limits}, used=old)
     tight = {r: old.get(r, 0) + amount for r, amount in room.items()}
     used = {**old, **lowered}
-    stirs = any(ledger.truth.surplus.stirs((x.ancestor, key[1])) for x in limits)
+    stirs = _stirs(ledger, limits, key)
     hasty = stirs or any(_unsettled_under(ledger, x, asking=key) for x in limits)
     ledger.tighten(
         key,
@@ -353,15 +382,12 @@ def _refuse(
     )
 
 
-def _own_surplus(ledger: Ledger, review: UsageReview) -> dict[str, int]:
+def _own_surplus(account: Account, review: UsageReview) -> Amounts:
     """Return the usage without what is gone, where the asking counter itself is too high.
 
-    The write of the tightening puts that right too.
+    The write of the growth or of the tightening puts that right too.
     """
-    account = ledger.account(review.old.namespace, review.old.scopes)
-    if account is None or review.dry_run:
-        return {}
-    if account.resource_version != review.old.resource_version:
+    if review.dry_run or account.resource_version != review.old.resource_version:
         return {}
     return surplus.lowered(account)
 

@@ -31,12 +31,8 @@ _VALIDATION_TIMEOUT_SECONDS: Final = 5
 
 def spec_configuration(settings: InstallSettings) -> objects.Manifest:
     """Return the ValidatingWebhookConfiguration: what people say of the tree."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
-        "webhooks": [_tree_quota(settings), _namespace(settings)],
-    }
+    entries = [_tree_quota(settings), _namespace(settings)]
+    return _configuration(settings, "ValidatingWebhookConfiguration", entries)
 
 
 def usage_configuration(settings: InstallSettings) -> objects.Manifest:
@@ -50,11 +46,18 @@ def usage_configuration(settings: InstallSettings) -> objects.Manifest:
         _usage(settings, "usage-ignore", lenient=True),
         _recount(settings),
     )
+    once = [{**entry, "reinvocationPolicy": "Never"} for entry in entries]
+    return _configuration(settings, "MutatingWebhookConfiguration", once)
+
+
+def _configuration(
+    settings: InstallSettings, kind: str, entries: list[dict[str, Any]]
+) -> objects.Manifest:
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
+        "kind": kind,
         "metadata": objects.metadata(settings, WEBHOOK_CONFIGURATION, component="webhook"),
-        "webhooks": [{**entry, "reinvocationPolicy": "Never"} for entry in entries],
+        "webhooks": entries,
     }
 
 
