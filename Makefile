@@ -21,8 +21,9 @@ PULUMI_WORKERS ?= 3
 SECOND_KUBERNETES ?= 1.35.4
 
 PYTEST := $(PY) -m pytest -q
-# Those that measure or fill the machine run by themselves.
-CLUSTER_TESTS = $(PYTEST) -n $(CLUSTER_WORKERS) -m 'not alone' tests/cluster \
+# Those that measure or fill the machine run by themselves. A file stays with one process: each
+# worker would boot the control plane of its module once more.
+CLUSTER_TESTS = $(PYTEST) -n $(CLUSTER_WORKERS) --dist=loadfile -m 'not alone' tests/cluster \
 	&& $(PYTEST) -m alone tests/cluster
 GENERATED := tools.reference tools.components_reference tools.diagrams tools.write_schema
 

@@ -17,6 +17,7 @@ import random
 import time
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -150,7 +151,8 @@ class Leaf:
         """Return the review of one more pod."""
         old, self._pods = self.shown, self._pods + 1
         self.shown = self._at(self._pods)
-        return UsageReview(uid=Uid("review"), old=old, new=self.shown, dry_run=False)
+        new = replace(self.shown, resource_version=old.resource_version)
+        return UsageReview(uid=Uid("review"), old=old, new=new, dry_run=False)
 
 
 def decisions(world: World, count: int, *, seconds: float) -> tuple[list[float], list[float]]:
@@ -172,8 +174,8 @@ def decisions(world: World, count: int, *, seconds: float) -> tuple[list[float],
         began = time.process_time()
         verdicts = [admit.decide(world.ledger, r, now=0.0, arrived=0.0) for r in reviews]
         decided = time.process_time()
-        for review in reviews:
-            world.ledger.observe(review.new)
+        for leaf in batch:
+            world.ledger.observe(leaf.shown)
         settled = time.process_time()
         assert all(verdict == Admit(reserved=True) for verdict in verdicts)
         deciding.append((decided - began) / len(batch) * 1e6)

@@ -133,6 +133,17 @@ def _becomes_sound(bed):
     assert found[:2] == (0, [])
 
 
+def _miscounted(bed, wrong):
+    """Break the usage and examine; again if the native controller counted in between."""
+    for _ in range(5):
+        bed.miscount(wrong)
+        code, findings, _ = bed.examine()
+        if code == 3 or bed.used().items() >= wrong.items():
+            break
+    assert code == 3
+    return findings
+
+
 def test_a_sound_installation_is_sound_and_its_usage_is_recounted_object_by_object(sound):
     code, findings, checks = sound.examine()
     assert (code, findings) == (0, [])
@@ -152,9 +163,7 @@ def test_a_sound_installation_is_sound_and_its_usage_is_recounted_object_by_obje
 def test_a_wrong_usage_is_named_with_both_numbers_and_fix_counts_it_again(sound, wrong):
     right = sound.used()
     before = sound.ask("get", paths.RESOURCE_QUOTAS, "quotatree", namespace="team")["spec"]
-    sound.miscount(wrong)
-    code, findings, _ = sound.examine()
-    assert code == 3
+    findings = _miscounted(sound, wrong)
     assert {f["subject"] for f in findings} == {"resourcequota/quotatree -n team"}
     assert {f["message"] for f in findings} == {
         f"{name}: used {value}, its objects cost {right[name]}" for name, value in wrong.items()

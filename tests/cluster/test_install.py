@@ -176,6 +176,7 @@ def test_an_upgrade_over_a_running_controller_changes_nothing_for_tenants(shell,
 
 
 def test_it_goes_as_it_came(shell, controller):
+    shell.soon("quotatree apply -f - --timeout 20", stdin=TREE)
     shell.ok("quotatree uninstall --yes")
     shell.ok("kubectl create -f -", stdin=json.dumps(POD))
     assert shell.ok("kubectl get quota -A -o name") == ""

@@ -215,7 +215,8 @@ class Reviewer:
         self.world.see_managed(self.before)
         self.grow(job, 1)
         self.after = self.measured(job.namespace)
-        review = UsageReview(uid="review", old=self.before, new=self.after, dry_run=False)
+        new = replace(self.after, resource_version=self.before.resource_version)
+        review = UsageReview(uid="review", old=self.before, new=new, dry_run=False)
         verdict = admit.decide(self.world.ledger, review, now=0.0, arrived=0.0)
         self.grow(job, -1)
         return verdict

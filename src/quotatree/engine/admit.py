@@ -5,8 +5,9 @@ The order of the questions is the argument:
 Nothing in a review changes what the ledger takes for committed: whoever reaches the server could
 forge one. Only our own watch does that.
 
-1. Already lost: the base is older than what is committed. Let it pass; it fails by itself, and a
-   refusal would cost the API server one of its four tries. Our fence overtakes bases like this.
+1. Already lost: it replaces another version than the one that is there, or that one is older than
+   what is committed. Let it pass; it fails by itself, and a refusal would cost the API server one
+   of its four tries. Our fence overtakes bases like this.
    Not before quota admission sees what it lost to, or its other tries are lost in the same way.
 2. Not ours to answer yet: an object that the ledger does not know, or a tree in which a grant of
    an earlier leader may still be committed, since a managed quota carries its epoch.
@@ -73,8 +74,10 @@ def decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -
 def _decide(ledger: Ledger, review: UsageReview, *, now: float, arrived: float) -> Verdict:
     key = (review.old.namespace, review.old.scopes)
     account = ledger.account(*key)
-    if account is not None and account.resource_version > review.old.resource_version:
-        return Admit(reserved=False, behind=account.resource_version)
+    base = review.old.resource_version
+    committed = base if account is None else max(base, account.resource_version)
+    if review.lost or committed > base:
+        return Admit(reserved=False, behind=committed)
     epoch = review.old.epoch
     ours = epoch is None or (account is not None and epoch == account.epoch == ledger.epoch)
     fenced = ours and ledger.fenced(*key)

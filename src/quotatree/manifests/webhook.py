@@ -39,7 +39,8 @@ def usage_configuration(settings: InstallSettings) -> objects.Manifest:
     """Return the MutatingWebhookConfiguration: writes of usage, growth (entry 1) and recounts (2).
 
     Growth has two entries, one for each policy. Mutating ones are called before the resourceVersion
-    is compared, on the object that is replaced; what will lose by that is not asked about.
+    is compared, on the object that is replaced. A recount that will lose is not asked about; growth
+    is, and held back until quota admission sees what it lost to: it has four tries.
     """
     entries = (
         _usage(settings, "usage", lenient=False),
@@ -111,7 +112,6 @@ def _usage(settings: InstallSettings, name: str, *, lenient: bool) -> dict[str, 
         conditions={
             "by-quota-admission": _BY_QUOTA_ADMISSION,
             "managed": _MANAGED,
-            "not-lost": _NOT_LOST,
             "grows-beyond-its-slice": _GROWS_BEYOND_ITS_SLICE,
         },
         selector={

@@ -24,6 +24,15 @@ class UsageReview:
         """What the requests ask for together."""
         return self.new.used.growth(self.old.used)
 
+    @property
+    def lost(self) -> bool:
+        """Whether it replaces another version than the one that is there.
+
+        That is a conflict; with none, or 0, it is not compared (`Update` in apiserver's
+        pkg/registry/generic/registry/store.go).
+        """
+        return self.new.resource_version not in {0, self.old.resource_version}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceReview:

@@ -100,9 +100,8 @@ class Desk:
         if isinstance(verdict, Deny):
             self.listener.refused(asked.old.namespace, verdict.limits)
         if isinstance(verdict, Admit) and verdict.behind and not asked.dry_run:
-            await self._until_admission_sees(
-                asked.old, version=verdict.behind, until=arrived + CATCH_UP
-            )
+            until = min(self.live.clock() + CATCH_UP, arrived + REVIEW)
+            await self._until_admission_sees(asked.old, version=verdict.behind, until=until)
         if isinstance(verdict, Admit) and verdict.reserved:
             return self._grant(asked, verdict)
         return answer(asked.uid, asked.old.namespace, verdict)

@@ -147,6 +147,18 @@ def test_a_write_that_is_already_lost_passes_and_counts_nothing() -> None:
     assert not world.ledger.unsettled
 
 
+@pytest.mark.parametrize(("base", "judged"), [(0, True), (1, False), (1000, True), (2000, False)])
+def test_what_replaces_another_version_than_the_one_there_will_lose(base, judged) -> None:
+    world = words.world("org: cpu 10 > a")
+    old = replace(world.managed[Namespace("a")]["quotatree"], resource_version=1000)
+    world.see_managed(old)
+    new = replace(old, used=Resources.parse({"cpu": "3"}), resource_version=base)
+    review = UsageReview(uid=Uid("r"), old=old, new=new, dry_run=False)
+    verdict = admit.decide(world.ledger, review, now=NOW, arrived=NOW)
+    assert verdict == (Admit(reserved=True) if judged else Admit(reserved=False, behind=1000))
+    assert bool(world.ledger.unsettled) == judged
+
+
 def test_a_tree_that_is_not_fenced_as_a_whole_is_waited_for() -> None:
     world = words.world("org: cpu 10 > a; org > b; other > c: cpu 9")
     seen = world.managed[Namespace("b")]["quotatree"]
