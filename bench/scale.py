@@ -63,8 +63,9 @@ class Scale:
     # -- steps --------------------------------------------------------------------------------
 
     async def _idle(self) -> None:
-        # After a start every status is looked at, so many namespaces a second.
-        await asyncio.sleep(10 + len(self.forest.limited) / LoopSettings().status_most)
+        # After a start every status is looked at, so many namespaces a second; and once more since
+        # the pod that showed that its tree grows has changed the room of all.
+        await asyncio.sleep(10 + 2 * len(self.forest.limited) / LoopSettings().status_most)
         pid = self.sandbox.pids[QUOTATREE]
         before, began = machine.family_seconds(pid), time.monotonic()
         await asyncio.sleep(IDLE)
