@@ -17,13 +17,13 @@ import click
 from rich.console import Console
 
 from bench import creation, ground, machine, planting, report, scale, simulation, webhook
-from bench.creation import Pair, Plan
+from bench.creation import Pair, Part, Plan
 from bench.forest import Forest
 from quotatree import sandbox as control_plane
 from quotatree.cli import install
 from quotatree.cluster import eventloop
 from quotatree.errors import QuotaTreeError
-from quotatree.sandbox import Progress
+from quotatree.sandbox import Progress, SandboxState
 
 ROOT: Final = Path(__file__).parents[1]
 SIZES: Final = (10, 1_000, 10_000)
@@ -55,7 +55,7 @@ PIPE_WIDTH: Final = 140
 )
 @click.option(
     "--only",
-    type=click.Choice(["engine", "webhook", "creation", "slices", "simulate", "scale"]),
+    type=click.Choice(["engine", "webhook", *creation.Part, "simulate", "scale"]),
     help="Measure one part. Default: all but scale, which takes its time.",
 )
 @click.option(
@@ -95,10 +95,8 @@ def main(
         engine = _engine(progress, quick=quick) if only in {None, "engine"} else []
         alone = _webhook(progress, quick=quick) if only in {None, "webhook"} else {}
         simulated = _simulate(progress, quick=quick) if only in {None, "simulate"} else []
-        parts = [part for part in ("creation", "slices") if only in {None, part}]
-        pairs_, controller, versions = (
-            _creation(progress, plan, parts, name=name) if parts else ((), {}, {})
-        )
+        parts = [part for part in creation.Part if only in {None, part}]
+        created = _creation(progress, plan, parts, name=name) if parts else Created()
         forest = Forest(namespaces=namespaces)
         if prepare:
             planting.make(forest, progress)
@@ -107,9 +105,9 @@ def main(
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
     results = report.Results(
-        pairs=pairs_,
+        pairs=created.pairs,
         engine=engine,
-        controller=controller,
+        controller=created.controller,
         simulated=simulated,
         webhook=alone,
         scaled=scaled,
@@ -122,7 +120,7 @@ def main(
         "load": {"before": load, "after": machine.load()},
         "plan": dataclasses.asdict(plan),
         "machine": machine.describe(),
-        "control_plane": versions,
+        "control_plane": created.versions,
     }
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report.document(results, setting), indent=1) + "\n")
@@ -163,24 +161,41 @@ def _simulate(progress: Progress, *, quick: bool) -> list[dict[str, Any]]:
         return simulation.measure(Path(folder), quick=quick, told=step.tick)
 
 
-def _creation(
-    progress: Progress, plan: Plan, parts: Sequence[str], *, name: str
-) -> tuple[Sequence[Pair], dict[str, int], dict[str, str]]:
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Created:
+    """What creations of pods showed; `controller` is its memory in bytes, before and after."""
+
+    pairs: list[Pair] = dataclasses.field(default_factory=list)
+    controller: dict[str, int] = dataclasses.field(default_factory=dict)
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _creation(progress: Progress, plan: Plan, parts: Sequence[Part], *, name: str) -> Created:
     """Measure the way through the webhook and the one within slices, each by its controller."""
-    taken: list[Pair] = []
-    with ground.fresh(name, progress, slices=parts[0] == "slices") as sandbox:
-        current, before = sandbox, machine.resident(sandbox.pids["quotatree"])
-        for part in parts:
-            inside = part == "slices"
-            current = install.start_in_sandbox(current, progress, slices=inside)
-            here = dataclasses.replace(plan, inside=inside)
-            what = "within slices" if inside else "through the webhook"
-            with progress.step(f"creating pods {what} beside native quota", slow=True) as step:
-                told = _told(progress, step.tick)
-                taken += asyncio.run(creation.measure(current, here, told=told))
-        after = machine.resident(current.pids["quotatree"])
-        versions = {"kubernetes": current.versions.kubernetes, "etcd": current.versions.etcd}
-    return taken, {"before": before, "after": after}, versions
+    found = Created()
+    if alone := [part for part in parts if part is not Part.SERVERS]:
+        with ground.fresh(name, progress, slices=alone[0] is Part.SLICES) as sandbox:
+            current, before = sandbox, machine.resident(sandbox.pids["quotatree"])
+            for part in alone:
+                current = install.start_in_sandbox(current, progress, slices=part is Part.SLICES)
+                _pairs(progress, plan, part, sandbox=current, found=found)
+            after = machine.resident(current.pids["quotatree"])
+            found.controller = {"before": before, "after": after}
+    if Part.SERVERS in parts:
+        with ground.fresh(name, progress, api_servers=2) as sandbox:
+            _pairs(progress, plan, Part.SERVERS, sandbox=sandbox, found=found)
+    return found
+
+
+def _pairs(
+    progress: Progress, plan: Plan, part: Part, *, sandbox: SandboxState, found: Created
+) -> None:
+    here, what = dataclasses.replace(plan, part=part), f"creating pods {part.words}"
+    with progress.step(f"{what} beside native quota", slow=True) as step:
+        told = _told(progress, step.tick)
+        found.pairs += asyncio.run(creation.measure(sandbox, here, told=told))
+    versions = sandbox.versions
+    found.versions = {"kubernetes": versions.kubernetes, "etcd": versions.etcd}
 
 
 def _scale(progress: Progress, forest: Forest, *, name: str) -> dict[str, float]:

@@ -7,7 +7,9 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,19 +36,33 @@ _CALLS: Final = re.compile(
 )
 
 
+class Part(StrEnum):
+    """What is measured together, on control planes that are set up alike."""
+
+    CREATION = "creation"
+    SLICES = "slices"
+    SERVERS = "servers"
+
+    @property
+    def words(self) -> str:
+        """How pods are created in it."""
+        return {
+            Part.CREATION: "through the webhook",
+            Part.SLICES: "within slices",
+            Part.SERVERS: "through two API servers",
+        }[self]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured; `chosen` are names of scenes, none for all.
-
-    `inside`: growth within slices, where the webhook is not asked.
-    """
+    """How much is measured; `chosen` are names of scenes, none for all."""
 
     pods: int = 500
     creators: int = 32
     pairs: int = 5
     spread: int = SPREAD
     chosen: tuple[str, ...] = ()
-    inside: bool = False
+    part: Part = Part.CREATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +92,14 @@ class Sample:
         return self.statuses.get("403", 0) / self.pods
 
     @property
+    def conflicts(self) -> float:
+        """The share of the requests that were answered 409."""
+        return self.statuses.get("409", 0) / self.pods
+
+    @property
     def per_second(self) -> float:
         """Pods created in a second, or requests answered where all are refused."""
-        return self.pods / self.seconds
+        return (self.pods if self.full else self.statuses["201"]) / self.seconds
 
     def latency(self, share: float) -> float:
         """Return a quantile of the time of one creation, in seconds."""
@@ -95,10 +116,11 @@ class Pair:
 
 @dataclass(slots=True, kw_only=True)
 class Bench:
-    """A sandbox with scenes and a load generator."""
+    """A sandbox with scenes and a load generator; `servers` are clients of its API servers."""
 
     sandbox: SandboxState
     client: Client
+    servers: Sequence[Client]
     generator: asyncio.subprocess.Process
     plan: Plan
     told: Callable[[str, float], None]
@@ -111,7 +133,7 @@ class Bench:
             self.told(f"setting up: {scene.label}", 0.0)
             await scenes.put_up(self.client, scene)
             await self._sample(scene, pods=self.plan.creators)  # caches and connections get warm
-            if self.plan.inside and scene.depth:
+            if self.plan.part is Part.SLICES and scene.depth:
                 await self._until_slices_stand(scene)
         found: list[Pair] = []
         total = self.plan.pairs * len(against)
@@ -126,11 +148,16 @@ class Bench:
 
     def _against(self) -> Sequence[tuple[Scene, Scene]]:
         """Return which scene is compared with which."""
-        chosen, found = self.plan.chosen, self._inside() if self.plan.inside else self._outside()
-        return [both for both in found if not chosen or both[1].name in chosen]
+        chosen = self.plan.chosen
+        return [both for both in self._all() if not chosen or both[1].name in chosen]
 
-    def _inside(self) -> list[tuple[Scene, Scene]]:
-        return [scenes.inside(width) for width in (1, self.plan.spread)]
+    def _all(self) -> list[tuple[Scene, Scene]]:
+        widths = (1, self.plan.spread)
+        if self.plan.part is Part.SLICES:
+            return [scenes.inside(width) for width in widths]
+        if self.plan.part is Part.SERVERS:
+            return [scenes.shared(width) for width in widths]
+        return self._outside()
 
     def _outside(self) -> list[tuple[Scene, Scene]]:
         native, others = scenes.native(1), [scenes.without(1)]
@@ -162,7 +189,7 @@ class Bench:
             creators=self.plan.creators,
         )
         load, calls, busy = machine.load(), await self._calls(), self._busy()
-        outcome = await self._ordered(order, full=scene.full)
+        outcome = await self._ordered(order, scene)
         after, total = self._busy(), await self._calls()
         if not scene.full:
             await scenes.clear(self.client, scene)
@@ -181,7 +208,7 @@ class Bench:
             statuses=outcome.statuses,
         )
 
-    async def _ordered(self, order: Order, *, full: bool) -> Outcome:
+    async def _ordered(self, order: Order, scene: Scene) -> Outcome:
         """Let the generator carry out an order.
 
         Raises:
@@ -201,8 +228,9 @@ class Bench:
         if not answer:
             raise SandboxError("the load generator ended; its message is above")
         outcome = Outcome(**json.loads(answer))
-        created = outcome.statuses.get("201", 0)
-        if created != (0 if full else order.pods):
+        created, conflicts = (outcome.statuses.get(it, 0) for it in ("201", "409"))
+        wanted = 0 if scene.full else order.pods - (conflicts if scene.contended else 0)
+        if created != wanted:
             raise SandboxError(
                 f"{order.namespaces[0]}: {created} pods were created, HTTP {outcome.statuses}; "
                 f"next: look at {self.sandbox.log('quotatree')}"
@@ -210,10 +238,10 @@ class Bench:
         return outcome
 
     async def _calls(self) -> dict[str, float]:
-        text = await self.client.text("/metrics")
         found = {"count": 0.0, "sum": 0.0}
-        for kind, value in _CALLS.findall(text):
-            found[kind] += float(value)
+        for server in self.servers:
+            for kind, value in _CALLS.findall(await server.text("/metrics")):
+                found[kind] += float(value)
         return found
 
     def _busy(self) -> dict[str, float]:
@@ -236,14 +264,26 @@ async def measure(
     """
     generator = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.load", "--kubeconfig", str(sandbox.kubeconfig)),
+        *(it for url in sandbox.servers for it in ("--server", url)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**24,
         cwd=Path(__file__).parents[1],
     )
     try:
-        async with await Client.connect(str(sandbox.kubeconfig)) as client:
-            bench = Bench(sandbox=sandbox, client=client, generator=generator, plan=plan, told=told)
+        async with AsyncExitStack() as stack:
+            servers = [
+                await stack.enter_async_context(await Client.connect(str(path)))
+                for path in sandbox.kubeconfigs
+            ]
+            bench = Bench(
+                sandbox=sandbox,
+                client=servers[0],
+                servers=servers,
+                generator=generator,
+                plan=plan,
+                told=told,
+            )
             return await bench.pairs()
     finally:
         if generator.returncode is None:
@@ -270,6 +310,7 @@ def summary(pairs: Sequence[Pair]) -> dict[str, Any]:
         "p50": figures.Spread.of(s.latency(0.5) for s in other),
         "p99": figures.Spread.of(s.latency(0.99) for s in other),
         "refused": figures.Spread.of(s.refused for s in other),
+        "conflicts": figures.Spread.of(s.conflicts for s in other),
         "calls_per_pod": figures.Spread.of(s.calls / s.pods for s in other),
         "seconds_per_call": figures.Spread.of(s.called / s.calls if s.calls else 0 for s in other),
         "ratio_pods_per_second": figures.Spread.of(figures.ratios(both, lambda s: s.per_second)),

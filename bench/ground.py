@@ -13,13 +13,18 @@ from quotatree.sandbox import Progress, SandboxState
 
 @contextmanager
 def fresh(
-    name: str, progress: Progress, *, replicas: int | None = None, slices: bool = False
+    name: str,
+    progress: Progress,
+    *,
+    replicas: int | None = None,
+    api_servers: int = 1,
+    slices: bool = False,
 ) -> Iterator[SandboxState]:
     """Give a fresh control plane with quotatree, and delete it at the end."""
     control_plane.down(name, purge=True, progress=progress)
     try:
         yield control_plane.up(
-            control_plane.Settings(name=name),
+            control_plane.Settings(name=name, api_servers=api_servers),
             progress=progress,
             install=functools.partial(install.into_sandbox, replicas=replicas, slices=slices),
         )

@@ -14,8 +14,9 @@ import ssl
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import aiohttp
@@ -67,44 +68,45 @@ def requests(order: Order) -> Iterator[tuple[str, bytes]]:
 
 
 class Generator:
-    """Creators that share a pool of open connections."""
+    """Creators that share a pool of open connections; each talks to one of `servers`, in turn."""
 
-    def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, servers: Sequence[str]) -> None:
         self._session = session
-        self._server = server
+        self._servers = servers
 
     async def carry_out(self, order: Order) -> Outcome:
         """Create the pods of an order; refusals are counted, not retried."""
-        await asyncio.gather(*(self._warm() for _ in range(order.creators)))
+        servers = list(islice(cycle(self._servers), order.creators))
+        await asyncio.gather(*map(self._warm, servers))
         waiting = iter(list(requests(order)))
         latencies: list[float] = []
         statuses: Counter[str] = Counter()
 
-        async def create() -> None:
+        async def create(server: str) -> None:
             for path, body in waiting:
                 began = time.perf_counter()
-                async with self._session.post(self._server + path, data=body) as response:
+                async with self._session.post(server + path, data=body) as response:
                     await response.read()
                 latencies.append(time.perf_counter() - began)
                 statuses[str(response.status)] += 1
 
         began = time.perf_counter()
-        await asyncio.gather(*(create() for _ in range(order.creators)))
+        await asyncio.gather(*map(create, servers))
         seconds = time.perf_counter() - began
         return Outcome(seconds=seconds, latencies=latencies, statuses=dict(statuses))
 
-    async def _warm(self) -> None:
+    async def _warm(self, server: str) -> None:
         """Open a connection, or keep one from being closed as idle."""
-        async with self._session.get(f"{self._server}/version") as response:
+        async with self._session.get(f"{server}/version") as response:
             await response.read()
 
 
-async def serve(path: str) -> None:
-    """Carry out orders until stdin ends."""
+async def serve(path: str, servers: Sequence[str]) -> None:
+    """Carry out orders until stdin ends; without `servers` at that of the kubeconfig."""
     access = kubeconfig.load(path, None)
     known = credentials.Credentials(access)
     async with _session(await known.headers(), known.tls()) as session:
-        generator = Generator(session, access.server)
+        generator = Generator(session, servers or [access.server])
         while line := await asyncio.to_thread(sys.stdin.readline):
             outcome = await generator.carry_out(Order(**json.loads(line)))
             print(json.dumps(asdict(outcome)), flush=True)
@@ -127,9 +129,10 @@ def main() -> None:
     """Serve one parent."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--server", action="append", default=[], help="URL of an API server")
     given = parser.parse_args()
     with asyncio.Runner(loop_factory=eventloop.new) as runner:
-        runner.run(serve(given.kubeconfig))
+        runner.run(serve(given.kubeconfig, given.server))
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ def _creation(pairs: Sequence[Pair], what: str) -> Table:
         f"{what}, {first.pods} pods a sample; medians, in brackets the quartiles of the "
         "ratio to native in the same pair"
     )
-    for column in ("", "pods/s", "× native", "p50 ms", "× native", "p99 ms", "× native", "calls"):
+    of = "× native"
+    for column in ("", "pods/s", of, "p50 ms", of, "p99 ms", of, "calls", "409"):
         table.add_column(column, justify="left" if not column else "right")
     for cells in _creation_rows(pairs):
         table.add_row(*cells)
@@ -133,15 +134,17 @@ def _creation(pairs: Sequence[Pair], what: str) -> Table:
 
 
 def _creation_rows(pairs: Sequence[Pair]) -> Iterator[tuple[str, ...]]:
-    shown: set[int] = set()
+    shown: set[tuple[str, int]] = set()
     for found in creation.by_scene(pairs).values():
         summary = creation.summary(found)
         width = summary["namespaces"]
         where = "one namespace" if width == 1 else f"{width} namespaces"
-        if width not in shown:
-            shown.add(width)
-            natives = [pair.native for pair in pairs if pair.native.width == width]
-            yield (f"native ResourceQuota, {where}", *_absolute(natives), "")
+        alike = (found[0].native.label, width)
+        if alike not in shown:
+            shown.add(alike)
+            natives = [p.native for p in pairs if (p.native.label, p.native.width) == alike]
+            conflicts = Spread.of(s.conflicts for s in natives).median
+            yield (f"{alike[0]}, {where}", *_absolute(natives), "", f"{conflicts:.1%}")
         yield (
             f"{summary['label']}, {where}",
             f"{summary['pods_per_second'].median:.0f}",
@@ -151,6 +154,7 @@ def _creation_rows(pairs: Sequence[Pair]) -> Iterator[tuple[str, ...]]:
             f"{summary['p99'].median * _MILLI:.0f}",
             _ratio(summary["ratio_p99"]),
             f"{summary['calls_per_pod'].median:.2f}/pod",
+            f"{summary['conflicts'].median:.1%}",
         )
 
 

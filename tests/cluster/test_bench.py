@@ -27,7 +27,7 @@ def test_the_quick_benchmark_measures_every_scene_and_writes_its_document(tmp_pa
     assert done.returncode == 0, done.stderr
     document = json.loads(file.read_text())
     scenes = {"none-1", "depth1-1", "depth4-1", "depth8-1", "depth4-2", "slices-1", "slices-2"}
-    assert set(document["creation"]["summary"]) == scenes
+    assert set(document["creation"]["summary"]) == {*scenes, "servers-1", "servers-2"}
     assert [size["namespaces"] for size in document["engine"]] == [10, 1_000]
     assert set(document["refusal"]["summary"]) == {"depth4-1-full", "depth4-2-full"}
     for pair in document["refusal"]["pairs"]:
@@ -40,4 +40,5 @@ def test_the_quick_benchmark_measures_every_scene_and_writes_its_document(tmp_pa
     # Below a tree every growth is decided by quotatree; beside it, or within slices, none is.
     for pair in document["creation"]["pairs"]:
         assert pair["native"]["calls"] == 0
-        assert (pair["other"]["calls"] > 0) == pair["other"]["scene"].startswith("depth")
+        asks = pair["other"]["scene"].startswith(("depth", "servers"))
+        assert (pair["other"]["calls"] > 0) == asks

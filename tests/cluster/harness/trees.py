@@ -129,12 +129,15 @@ async def limit(client: Client, name: Namespace, hard: Resources) -> None:
 
 
 async def patiently(ask: Callable[[], Awaitable[object]]) -> None:
-    """Ask again for as long as the answer is "later": a test before may have changed the leader."""
+    """Ask again while the answer is "later", or nobody answers the API server's own question.
+
+    A test before may have changed the leader, or started it anew.
+    """
     for _ in range(LATER):
         try:
             await ask()
         except ClusterError as error:
-            if error.status != 429:
+            if error.status not in {429, 500}:
                 raise
             await asyncio.sleep(0.5)
         else:
