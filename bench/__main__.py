@@ -55,7 +55,7 @@ PIPE_WIDTH: Final = 140
 )
 @click.option(
     "--only",
-    type=click.Choice(["engine", "webhook", *creation.Part, "simulate", "scale"]),
+    type=click.Choice(["engine", "webhook", *(part.value for part in Part), "simulate", "scale"]),
     help="Measure one part. Default: all but scale, which takes its time.",
 )
 @click.option(
