@@ -17,8 +17,9 @@ from bench.bars import Bar
 from bench.creators import OUTSIDE, WITHIN, Creators, Seen
 from quotatree import sandbox as control_plane
 from quotatree.cli import install
-from quotatree.cluster import lease, paths
+from quotatree.cluster import paths
 from quotatree.cluster.client import Client
+from quotatree.codec import leases
 from quotatree.errors import ClusterError
 from quotatree.manifests.settings import DEFAULT_NAMESPACE
 from quotatree.sandbox import SandboxState, readiness, state
@@ -176,7 +177,7 @@ class Failing:
                 found = await self._client.get(
                     paths.LEASES, "quotatree", namespace=DEFAULT_NAMESPACE
                 )
-                seen = lease.term(found)
+                seen = leases.parse(found)
                 if seen.holder:
                     return install.component_of(self._sandbox, seen.holder)
             await asyncio.sleep(0.1)

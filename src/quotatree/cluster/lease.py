@@ -23,13 +23,13 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from quotatree.cluster import client as clients
 from quotatree.cluster import paths
-from quotatree.codec import fields
+from quotatree.codec import leases
+from quotatree.codec.leases import Term
 from quotatree.errors import ClusterError
 from quotatree.model import names
 
@@ -41,53 +41,6 @@ DEADLINE_SHARE: Final = 2 / 3
 """Part of the duration after which the holder itself gives up, before anyone else may begin."""
 PERIOD_SHARE: Final = 2 / 15
 """Part of the duration between two renewals, and between two looks at another's lease."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """What a Lease says. `duration` is in seconds; `version` its resourceVersion as text.
-
-    `renewed` is compared for equality only, since it is a time of another machine's clock.
-    `address` is where the holder's webhook is reached by other replicas, empty when it is not.
-    `settled` is the epoch that whoever released it hands on, 0 for none.
-    """
-
-    holder: str
-    duration: float
-    transitions: int
-    renewed: str
-    version: str
-    address: str = ""
-    settled: int = 0
-
-    def same_renewal(self, other: Term | None) -> bool:
-        """Whether nobody renewed or took the lease between the two looks at it."""
-        mine = (self.holder, self.transitions, self.renewed)
-        return other is not None and mine == (other.holder, other.transitions, other.renewed)
-
-
-def term(lease: dict[str, Any]) -> Term:
-    """Read a Lease; what is absent is as if nobody had ever held it."""
-    spec = lease.get("spec") or {}
-    annotations = lease["metadata"].get("annotations") or {}
-    return Term(
-        holder=spec.get("holderIdentity") or "",
-        duration=float(spec.get("leaseDurationSeconds") or 0),
-        transitions=int(spec.get("leaseTransitions") or 0),
-        renewed=spec.get("renewTime") or "",
-        version=lease["metadata"]["resourceVersion"],
-        address=annotations.get(names.ANNOTATION_ADDRESS) or "",
-        settled=fields.whole(annotations.get(names.ANNOTATION_SETTLED)) or 0,
-    )
-
-
-def may_take(seen: Term, *, identity: str, unchanged: float) -> bool:
-    """Whether `identity` may take a lease that it saw `unchanged` for so many seconds.
-
-    Only our own observation counts: `renewTime` is another machine's clock. The holder's own
-    duration applies, so that replicas with different settings do not depose one another.
-    """
-    return seen.holder in ("", identity) or unchanged >= seen.duration
 
 
 class LeaseElector:
@@ -156,7 +109,7 @@ class LeaseElector:
 
     def notice(self, lease: dict[str, Any]) -> None:
         """Take in a state of the Lease that a watch showed: it may be taken, or lost, at once."""
-        found = term(lease)
+        found = leases.parse(lease)
         if self._seen is not None and int(found.version) <= int(self._seen.version):
             return
         if self._epoch is None:
@@ -246,7 +199,7 @@ class LeaseElector:
         if note:
             body["metadata"]["annotations"] = {names.ANNOTATION_SETTLED: str(note)}
         try:
-            self._observe(term(await self._put(body)))
+            self._observe(leases.parse(await self._put(body)))
         except ClusterError as error:
             if error.status == 409:
                 return False
@@ -262,7 +215,7 @@ class LeaseElector:
             return await self._take("POST", body, asked, above=above)
         self._observe(found)
         unchanged = self._clock() - self._seen_at
-        if not may_take(found, identity=self._identity, unchanged=unchanged):
+        if not leases.may_take(found, identity=self._identity, unchanged=unchanged):
             return False
         body = self._body(
             holder=self._identity,
@@ -282,7 +235,7 @@ class LeaseElector:
             if error.status == 409:
                 return False
             raise
-        taken = term(answer)
+        taken = leases.parse(answer)
         self._observe(taken)
         self._transitions, self._renewed_at = taken.transitions, asked
         # The number of the transition tells two apart that both find the same `above`.
@@ -306,7 +259,7 @@ class LeaseElector:
                 raise
             await self._look_again(timeout)
             return
-        self._observe(term(answer))
+        self._observe(leases.parse(answer))
         self._renewed_at = asked
 
     async def _look_again(self, timeout: float) -> None:
@@ -393,7 +346,7 @@ class LeaseElector:
             if error.status == 404:
                 return None
             raise
-        return term(lease)
+        return leases.parse(lease)
 
     async def _put(self, body: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
         return await self._client.request(

@@ -23,6 +23,7 @@ from quotatree.controller.ending import Ending
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
+from quotatree.controller.kind import LOOK, Kind
 from quotatree.controller.lag import Lag
 from quotatree.controller.newborn import Newborn
 from quotatree.controller.objects import Objects
@@ -35,7 +36,6 @@ from quotatree.controller.touch import Toucher
 from quotatree.engine import fence, openings, plan
 from quotatree.engine.account import Way
 from quotatree.errors import ClusterError
-from quotatree.manifests import crd
 from quotatree.metrics import Metrics
 from quotatree.model import effect, names
 from quotatree.model.names import Namespace
@@ -55,8 +55,6 @@ ENDS: Final = 0.5
 often, and else growth waits for nothing."""
 REST_EVERY: Final = 30.0
 """Seconds between looks for accounts to be closed."""
-KIND_LOOK: Final = 1.0
-"""Seconds between looks whether the kind TreeQuota is there, while it cannot be listed."""
 
 
 class EpochPassedError(Exception):
@@ -107,6 +105,7 @@ class Controller:
             self, live, due=self._due, pace=self._pace, most=settings.status_most
         )
         self._ending = Ending(live)
+        self._kind = Kind(client)
         self._gated: tuple[str, ...] | None = None
         self._gate_again = 0.0
         self._rest_again = 0.0
@@ -162,8 +161,8 @@ class Controller:
     async def _do_without_the_kind(self) -> None:
         """Lead by what was remembered where the kind TreeQuota is not there to be listed."""
         while paths.TREE_QUOTAS in self._unlisted:
-            await asyncio.sleep(KIND_LOOK)
-            if self._unlisted == {paths.TREE_QUOTAS} and await self._kind_since() is None:
+            await asyncio.sleep(LOOK)
+            if self._unlisted == {paths.TREE_QUOTAS} and await self._kind.since() is None:
                 LOG.warning("there is no kind TreeQuota: going by the limits that were remembered")
                 self._unlisted.discard(paths.TREE_QUOTAS)
                 await self._load_perhaps()
@@ -177,7 +176,7 @@ class Controller:
         if above > epoch or (above == epoch and not self._live.continues):
             raise EpochPassedError(f"there is epoch {above} already, and ours is {epoch}")
         if self.intake.remembered():
-            self.intake.recall(kind_since=await self._kind_since())
+            self.intake.recall(kind_since=await self._kind.since())
             self._objects.follow()
         self._live.loaded = True
         self._rest_again = self._live.clock() + openings.REST
@@ -324,7 +323,7 @@ class Controller:
 
     async def _bury(self) -> None:
         departed = tuple(self.intake.departed)  # what departs while we ask is asked for again
-        by_hand = await self._kind() is not None
+        by_hand = await self._kind.find() is not None
         self._mark(self.intake.bury(departed, by_hand=by_hand))
 
     async def _lose_quietly(self, what: effect.Effect) -> dict[str, Any] | None:
@@ -335,26 +334,6 @@ class Controller:
             if error.status not in LOST:
                 raise
             return None
-
-    async def _kind(self) -> dict[str, Any] | None:
-        """Return the CRD of TreeQuota, None when there is none or it is on its way out.
-
-        Where it stands, a TreeQuota that went was deleted by hand.
-        """
-        found = await self._client.find(paths.CRDS, crd.CRD_NAME)
-        gone = found is None or "deletionTimestamp" in found["metadata"]
-        return None if gone else found
-
-    async def _kind_since(self) -> str | None:
-        """Return when the kind TreeQuota was made, None when there is none; waits for an answer."""
-        while True:
-            try:
-                found = await self._kind()
-            except ClusterError as error:
-                LOG.warning("no word of the kind TreeQuota", extra={"error": str(error)})
-                await asyncio.sleep(KIND_LOOK)
-            else:
-                return None if found is None else str(found["metadata"]["creationTimestamp"])
 
     async def end(self) -> bool:
         """Grant and write nothing any more; returns whether nothing of this term is under way."""

@@ -27,7 +27,7 @@ from quotatree.codec import fields, sightings
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.engine.account import AccountKey
-from quotatree.engine.truth import Drift
+from quotatree.engine.drift import Drift
 from quotatree.metrics import Metrics
 from quotatree.model.names import Namespace, Uid
 from quotatree.model.sighting import Sighting

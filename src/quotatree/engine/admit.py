@@ -31,11 +31,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from quotatree.engine import explain, reality, surplus
-from quotatree.engine.account import Account, AccountKey
+from quotatree.engine import explain, outlook, reality, surplus
+from quotatree.engine.account import Account
 from quotatree.engine.forest import Amounts
 from quotatree.engine.ledger import Ledger
-from quotatree.engine.reservation import State, Tightening
+from quotatree.engine.reservation import Tightening
 from quotatree.engine.room import available
 from quotatree.engine.unmeasured import Unknown
 from quotatree.model.review import UsageReview
@@ -197,7 +197,7 @@ def _take_back(
     some = rooms != ask()[1]
     if _alone(review):
         some = all(
-            x.requested <= x.hard - x.charged + _unsettled_under(ledger, x, asking=key)
+            x.requested <= x.hard - x.charged + outlook.unsettled_under(ledger, x, asking=key)
             for x in left
         )
     if not some:
@@ -228,15 +228,10 @@ def _lowers(
     Their counters are put right meanwhile, and the room is there when that is committed.
     """
     key = (review.old.namespace, review.old.scopes)
-    targets = {ledger.forest.node(limit.ancestor) for limit in limits}
-    found = [
-        other
-        for other in ledger.truth.surplus.beside(key)
-        if not targets.isdisjoint(ledger.forest.above(ledger.forest.node(other[0])))
-    ]
+    found = outlook.overcounted_under(ledger, limits, asking=key)
     if found or growth.lowered:
-        for target in targets:
-            ledger.truth.surplus.stir((target.name, key[1]), now=now)
+        for limit in limits:
+            ledger.truth.surplus.stir((limit.ancestor, key[1]), now=now)
     until = _queue(ledger, review, limits, now=now, arrived=arrived)
     half = (arrived + until) / 2
     for other in found:
@@ -254,13 +249,8 @@ def _queue(
 ) -> float:
     """Return until when to wait for room that comes back."""
     key = (review.old.namespace, review.old.scopes)
-    stirs = _stirs(ledger, limits, key)
+    stirs = outlook.stirs(ledger, limits, asking=key)
     return ledger.patience.until(key, now=now, arrived=arrived, stirs=stirs)
-
-
-def _stirs(ledger: Ledger, limits: list[Limit], asking: AccountKey) -> bool:
-    """Whether objects come and go at one of the levels in the way."""
-    return any(ledger.truth.surplus.stirs((x.ancestor, asking[1])) for x in limits)
 
 
 def _later(
@@ -274,9 +264,9 @@ def _later(
     key = (review.old.namespace, review.old.scopes)
     account = ledger.account(*key)
     alone = _alone(review)
-    if account is None or not _may_fit(ledger, key, limits, alone=alone):
+    if account is None or not outlook.may_fit(ledger, key, limits, alone=alone):
         return None
-    patience = _patience(ledger, key)
+    patience = outlook.patience(ledger, key)
     # The wait for slices is not counted, as long as there is time left for an answer.
     since = max(arrived, ledger.lessor.pressed_at(limits, key[1]))
     longest = max(patience, ledger.lessor.settings.wait + ledger.timing.wait)
@@ -291,60 +281,6 @@ def _later(
     return TryLater(reason=reason, cause=Cause.IN_FLIGHT)
 
 
-def _may_fit(ledger: Ledger, key: AccountKey, limits: list[Limit], *, alone: bool) -> bool:
-    """Whether something of it fits as soon as what others have in flight is decided.
-
-    One request alone has to fit whole. Of a batch only the sum is known: while anything is in
-    flight where there is room by settled charges, its small requests might fit. Refused at once,
-    they would be refused for a sibling's grant that is not committed yet, or never will be.
-    """
-    unsettled = [_unsettled_under(ledger, x, asking=key) for x in limits]
-    rooms = [x.hard - x.charged + loose for x, loose in zip(limits, unsettled, strict=True)]
-    if alone:
-        return all(x.requested <= room for x, room in zip(limits, rooms, strict=True))
-    return any(loose > 0 and room > 0 for loose, room in zip(unsettled, rooms, strict=True))
-
-
-def _unsettled_under(ledger: Ledger, limit: Limit, *, asking: AccountKey) -> int:
-    """Return how much of the charge of a level may still vanish, at the most.
-
-    What the asking account itself has in flight makes no room for it. Guarantees may absorb a part
-    of it, so this is an upper bound: it decides whether to wait a moment, never whether to grant.
-    """
-    scopes = asking[1]
-    target = ledger.forest.node(limit.ancestor)
-    total = ledger.moves.charge_above(target, scopes, limit.resource)
-    for key in ledger.unsettled - {asking}:
-        account = ledger.account(*key)
-        if account is None or key[1] != scopes:
-            continue
-        if target in ledger.forest.above(ledger.forest.node(key[0])):
-            held, settled = account.held(), account.settled()
-            total += held.get(limit.resource, 0) - settled.get(limit.resource, 0)
-    return total
-
-
-def _missed_under(ledger: Ledger, limit: Limit, asking: AccountKey) -> int:
-    """Return how much of the charge of a level may be for nothing, since a watch lost its place."""
-    target = ledger.forest.node(limit.ancestor)
-    return sum(
-        amount
-        for (name, scopes), amount in ledger.truth.missed(limit.resource).items()
-        if scopes == asking[1] and target in ledger.forest.above(ledger.forest.node(name))
-    )
-
-
-def _patience(ledger: Ledger, key: AccountKey) -> float:
-    """Return how long (seconds) to wait at most for what others have in flight."""
-    holds = any(
-        r.state is State.HELD
-        for other in ledger.unsettled
-        if other != key and (account := ledger.account(*other)) is not None
-        for r in account.reservations
-    )
-    return ledger.timing.wait + (ledger.timing.hold if holds else 0.0)
-
-
 def _alone(review: UsageReview) -> bool:
     """Whether there is one request to answer: a batch of one, or a dry run."""
     return review.dry_run or is_single(review.growth)
@@ -357,7 +293,8 @@ def _refuse(
     growth = review.growth
     account = ledger.account(*key)
     if account is None or _alone(review):
-        if all(x.requested <= x.hard - x.charged + _missed_under(ledger, x, key) for x in limits):
+        missed = [outlook.missed_under(ledger, x, asking=key) for x in limits]
+        if all(x.requested <= x.hard - x.charged + y for x, y in zip(limits, missed, strict=True)):
             return TryLater(reason=explain.MISSED, cause=Cause.BLIND)
         return Deny(limits=tuple(limits), requested=growth)
     ledger.release_hold(key)  # an earlier one is no room of its own
@@ -365,8 +302,8 @@ def _refuse(
     room = ledger.room(key, {limit.resource for limit in limits}, used=old)
     tight = {r: old.get(r, 0) + amount for r, amount in room.items()}
     used = {**old, **lowered}
-    stirs = _stirs(ledger, limits, key)
-    hasty = stirs or any(_unsettled_under(ledger, x, asking=key) for x in limits)
+    stirs = outlook.stirs(ledger, limits, asking=key)
+    hasty = stirs or any(outlook.unsettled_under(ledger, x, asking=key) for x in limits)
     ledger.tighten(
         key,
         Tightening(

@@ -12,7 +12,7 @@ what fits, `engine.rollup` computes the same numbers from scratch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from quotatree.model.names import Namespace
@@ -159,6 +159,11 @@ class Forest:
                 found.add(current)
                 pending.extend(current.uppers())
         return found
+
+    def is_charged_to(self, name: Namespace, levels: Collection[Namespace]) -> bool:
+        """Whether a namespace is charged to one of these levels, pending moves included."""
+        node = self._nodes.get(name)
+        return node is not None and any(upper.name in levels for upper in self.above(node))
 
     def subtree(self, name: Namespace) -> Iterator[Namespace]:
         """Yield the namespace and all below it, parents before children, siblings by name."""

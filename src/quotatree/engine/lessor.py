@@ -177,10 +177,9 @@ class Lessor:
         """
         forest = self._ledger.forest
         for limit in limits:
-            target = forest.node(limit.ancestor)
             self._pressed[limit.ancestor, tree[1]] = self._told if now is None else now
             for key in self._holders.in_tree(tree) - {but}:
-                below = target in forest.above(forest.node(key[0]))
+                below = forest.is_charged_to(key[0], {limit.ancestor})
                 if below and self._reclaimable(key).get(limit.resource):
                     self._revoking.setdefault(key, self._told)
                     self._urgent.add(key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from quotatree.engine.account import Move
-from quotatree.engine.forest import Forest, Node
+from quotatree.engine.forest import Forest
 from quotatree.engine.reservation import Reservation, State, Timing
 from quotatree.model.names import Namespace
 from quotatree.model.scope import ScopeSet
@@ -84,13 +84,13 @@ class Moves:
             if sum(m.reservation.pass_time(now, again=again) for m in moves)
         ]
 
-    def charge_above(self, target: Node, scopes: ScopeSet, resource: str) -> int:
-        """Return how much of what `target` is charged for belongs to moves that may lose."""
+    def charge_above(self, level: Namespace, scopes: ScopeSet, resource: str) -> int:
+        """Return how much of what a level is charged for belongs to moves that may lose."""
         total = 0
         for name, moves in self._pending.items():
             book = self._forest.node(name).books.get(scopes)
             for move in moves if book is not None else ():
-                if book and target in self._forest.above(self._forest.node(move.target)):
+                if book and self._forest.is_charged_to(move.target, {level}):
                     total += book.charge(resource)
         return total
 

@@ -21,13 +21,13 @@ No I/O, no clock: `now` is a parameter, in seconds of any monotonic clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Final
 
 from quotatree.engine import claims, flights
 from quotatree.engine.account import Account, AccountKey, Way
 from quotatree.engine.census import Census
 from quotatree.engine.claims import Claim, Grant
+from quotatree.engine.drift import Drift
 from quotatree.engine.flights import in_flight
 from quotatree.engine.forest import Amounts
 from quotatree.engine.progress import Progress
@@ -45,18 +45,6 @@ PROMPT: Final = 0.2
 """Seconds in which an object mostly appears after its charge: before, nobody is asked about it."""
 STEP = 250
 """Objects of a list that are taken in at one go, some milliseconds: reviews wait meanwhile."""
-
-
-@dataclass(slots=True)
-class Drift:
-    """How often a counter was wrong: too low by a recount, too high by a charge without an object.
-
-    `late`: objects that appeared after their claim had lapsed.
-    """
-
-    low: int = 0
-    high: int = 0
-    late: int = 0
 
 
 class Truth:

@@ -12,9 +12,9 @@ from quotatree.cli import install, observe
 from quotatree.cli.doctor import installed, standing
 from quotatree.cli.doctor.installed import Answer, Right
 from quotatree.cli.doctor.standing import Look
-from quotatree.cluster import lease, paths, recount, together
+from quotatree.cluster import paths, recount, together
 from quotatree.cluster.client import Client
-from quotatree.codec import charges, defaults
+from quotatree.codec import charges, defaults, leases
 from quotatree.errors import ClusterError
 from quotatree.importers import objects, reading
 from quotatree.importers.reading import Versions
@@ -121,7 +121,7 @@ async def leader(client: Client, namespace: str) -> str:
         if error.status != FORBIDDEN:
             raise
         return ""
-    return lease.term(found).holder if found is not None else ""
+    return leases.parse(found).holder if found is not None else ""
 
 
 async def certificate(client: Client, namespace: str) -> tuple[Issued | None, str]:
