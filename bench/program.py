@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from tools import pulumi_engine
 
-from bench import exact, machine
+from bench import exact, machine, report
 from bench.bars import Bar
 from bench.exact import Standing
 from quotatree import sandbox as control_plane
@@ -152,7 +152,7 @@ def main(*, output: Path, strict: bool, alone: bool) -> None:
         "machine": machine.describe(),
     }
     output.write_text(json.dumps(document, indent=1) + "\n")
-    Console(width=100).print(_table(results.seconds), _bars(results.bars))
+    Console(width=100).print(_table(results.seconds), report.bars_table(results.bars))
     progress.note(f"everything: {output}; the machine's load was {load:.1f} when this began")
     if strict and not all(bar.reached for bar in results.bars):
         sys.exit(3)
@@ -220,16 +220,6 @@ def _table(seconds: Mapping[str, float]) -> Table:
     table.add_column("s", justify="right")
     for what, taken in seconds.items():
         table.add_row(what, f"{taken:.1f}")
-    return table
-
-
-def _bars(bars: Sequence[Bar]) -> Table:
-    table = Table(title="Bars", title_justify="left", box=None)
-    for column in ("", "figure", "wanted", ""):
-        table.add_column(column, justify="right" if column == "figure" else "left")
-    for bar in bars:
-        word = "ok" if bar.reached else "below"
-        table.add_row(bar.what, f"{bar.figure:.1f}{bar.unit}", bar.wanted, word)
     return table
 
 
