@@ -175,11 +175,11 @@ def _creation(progress: Progress, plan: Plan, parts: Sequence[Part], *, name: st
     found = Created()
     if alone := [part for part in parts if part is not Part.SERVERS]:
         with ground.fresh(name, progress, slices=alone[0] is Part.SLICES) as sandbox:
-            current, before = sandbox, machine.resident(sandbox.pids["quotatree"])
+            current, before = sandbox, machine.family_resident(sandbox.pids["quotatree"])
             for part in alone:
                 current = install.start_in_sandbox(current, progress, slices=part is Part.SLICES)
                 _pairs(progress, plan, part, sandbox=current, found=found)
-            after = machine.resident(current.pids["quotatree"])
+            after = machine.family_resident(current.pids["quotatree"])
             found.controller = {"before": before, "after": after}
     if Part.SERVERS in parts:
         with ground.fresh(name, progress, api_servers=2) as sandbox:

@@ -246,7 +246,7 @@ class Bench:
 
     def _busy(self) -> dict[str, float]:
         pids = {**self.sandbox.pids, "load generator": self.generator.pid}
-        return {name: machine.processor_seconds(pid) for name, pid in pids.items()}
+        return {name: machine.family_seconds(pid) for name, pid in pids.items()}
 
 
 def _title(scene: Scene) -> str:
