@@ -168,8 +168,8 @@ def judge(stage: Stage, result: Result, window: _Window) -> None:
         for what, levels in (("real", real), ("used", used))
         if levels.overs
     )
-    if real.overs:
-        result.trace = _trace(stage, real.overs[0], window)
+    if overs := real.overs or used.overs:
+        result.trace = _trace(stage, overs[0], window)
     late = verdict.late_grants(history.start_epochs, history.start_used, history.used)
     result.late_grants = len(late)
     wrong = verdict.wrong_refusals(used, traffic.refusals(), history.marks)
