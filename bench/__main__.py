@@ -44,7 +44,7 @@ PIPE_WIDTH: Final = 140
 @click.option("--strict", is_flag=True, help="Exit code 3 when a figure is below its bar.")
 @click.option("--pairs", type=click.IntRange(min=1), default=7, show_default=True, help="Pairs.")
 @click.option(
-    "--pods", type=click.IntRange(min=1), default=500, show_default=True, help="Pods a sample."
+    "--pods", type=click.IntRange(min=1), default=2000, show_default=True, help="Pods a sample."
 )
 @click.option(
     "--scene",

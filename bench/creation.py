@@ -55,9 +55,13 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured; `chosen` are names of scenes, none for all."""
+    """How much is measured; `chosen` are names of scenes, none for all.
 
-    pods: int = 500
+    A sample takes longer than a collection of the API server's garbage: else what one sample leaves
+    behind is paid for by another, or not at all.
+    """
+
+    pods: int = 2000
     creators: int = 32
     pairs: int = 5
     spread: int = SPREAD
