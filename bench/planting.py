@@ -54,7 +54,10 @@ def kept(forest: Forest, environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def bring_up(forest: Forest, name: str, progress: Progress, *, replicas: int = 1) -> SandboxState:
-    """Return a running sandbox with the forest in it, made if it is not kept yet."""
+    """Return a running sandbox with the forest in it, made if it is not kept yet.
+
+    Without slices: within one, growth would go on while nobody decides.
+    """
     make(forest, progress)
     control_plane.down(name, purge=True, progress=progress)
     directory = locations.Locations.of(os.environ).sandbox(name)
@@ -65,7 +68,7 @@ def bring_up(forest: Forest, name: str, progress: Progress, *, replicas: int = 1
     state.save(replace(known, name=name, ports=chosen, processes={}))
 
     def into(current: SandboxState, told: Progress) -> SandboxState:
-        return install.into_sandbox(current, told, replicas=replicas)
+        return install.into_sandbox(current, told, replicas=replicas, slices=False)
 
     return control_plane.up(
         control_plane.Settings(name=name, timeout=300), progress=progress, install=into

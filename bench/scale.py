@@ -88,7 +88,7 @@ class Scale:
     async def _failover(self, progress: Progress) -> None:
         """Kill the leader of two replicas: how long nothing grows."""
         self.sandbox = await asyncio.to_thread(
-            install.start_in_sandbox, self.sandbox, progress, replicas=2
+            install.start_in_sandbox, self.sandbox, progress, replicas=2, slices=False
         )
         await self._until_all_grows()
         lease = await self.client.get(paths.LEASES, LEASE, namespace=DEFAULT_NAMESPACE)
