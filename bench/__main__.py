@@ -95,7 +95,7 @@ def main(
         engine = _engine(progress, quick=quick) if only in {None, "engine"} else []
         alone = _webhook(progress, quick=quick) if only in {None, "webhook"} else {}
         simulated = _simulate(progress, quick=quick) if only in {None, "simulate"} else []
-        parts = [part for part in creation.Part if only in {None, part}]
+        parts = [part for part in Part if only in {None, part}]
         created = _creation(progress, plan, parts, name=name) if parts else Created()
         forest = Forest(namespaces=namespaces)
         if prepare:

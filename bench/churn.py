@@ -20,10 +20,9 @@ from rich.table import Table
 from tests.cluster.harness import trees
 from tests.cluster.harness.churn import Told, Witness, churn, natively, phantoms
 
-from bench import machine
+from bench import ground, machine
 from bench.figures import Spread
 from quotatree import sandbox as control_plane
-from quotatree.cli import install
 from quotatree.cluster.client import Client
 from quotatree.errors import QuotaTreeError
 from quotatree.sandbox import SandboxState
@@ -86,16 +85,11 @@ def main(*, rounds: int, seconds: float, output: Path, name: str) -> None:
     progress, load = control_plane.shown_on(sys.stderr), machine.load()
     if load > 1:
         progress.note(f"this machine is busy (load {load:.1f}): the figures will be worse")
-    control_plane.down(name, purge=True, progress=progress)
     try:
-        sandbox = control_plane.up(
-            control_plane.Settings(name=name), progress=progress, install=install.into_sandbox
-        )
-        found = asyncio.run(_measure(sandbox, rounds, seconds=seconds))
+        with ground.fresh(name, progress, slices=True) as sandbox:
+            found = asyncio.run(_measure(sandbox, rounds, seconds=seconds))
     except QuotaTreeError as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        control_plane.down(name, purge=True, progress=progress)
     output.parent.mkdir(parents=True, exist_ok=True)
     document = [asdict(one) | {"ratio": one.ratio} for one in found]
     output.write_text(json.dumps(document, indent=1) + "\n")

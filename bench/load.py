@@ -102,11 +102,11 @@ class Generator:
 
 
 async def serve(path: str, servers: Sequence[str]) -> None:
-    """Carry out orders until stdin ends; without `servers` at that of the kubeconfig."""
+    """Carry out orders until stdin ends, with the credentials of the kubeconfig at `path`."""
     access = kubeconfig.load(path, None)
     known = credentials.Credentials(access)
     async with _session(await known.headers(), known.tls()) as session:
-        generator = Generator(session, servers or [access.server])
+        generator = Generator(session, servers)
         while line := await asyncio.to_thread(sys.stdin.readline):
             outcome = await generator.carry_out(Order(**json.loads(line)))
             print(json.dumps(asdict(outcome)), flush=True)
@@ -129,7 +129,7 @@ def main() -> None:
     """Serve one parent."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kubeconfig", required=True)
-    parser.add_argument("--server", action="append", default=[], help="URL of an API server")
+    parser.add_argument("--server", action="append", required=True, help="URL of an API server")
     given = parser.parse_args()
     with asyncio.Runner(loop_factory=eventloop.new) as runner:
         runner.run(serve(given.kubeconfig, given.server))

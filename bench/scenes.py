@@ -28,8 +28,7 @@ class Scene:
 
     `depth` is the level on which they stand in a tree with a ceiling on each level; 0 is no tree.
     Where it is `full` every pod is refused: by what the namespace itself has, or in a tree by what
-    another namespace below the root has. Where it is `contended` some may be answered 409: quota
-    admission of each API server gives up after four tries against the other's.
+    another namespace below the root has.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Scene:
     depth: int = 0
     width: int = 1
     full: bool = False
-    contended: bool = False
 
     @property
     def namespaces(self) -> list[str]:
@@ -103,21 +101,13 @@ def inside(width: int) -> tuple[Scene, Scene]:
 
 def shared(width: int) -> tuple[Scene, Scene]:
     """Return the same for growth that comes through several API servers at once."""
-    alone, below = native(width), tree(4, width)
-    return (
-        replace(
-            alone,
-            name=f"beside-servers-{width}",
-            label=f"{alone.label}, two API servers",
-            contended=True,
-        ),
-        replace(
-            below,
-            name=f"servers-{width}",
-            label=f"{below.label}, two API servers",
-            contended=True,
-        ),
-    )
+    below = replace(tree(4, width), name=f"servers-{width}")
+    alone = replace(native(width), name=f"beside-{below.name}")
+    return _through_two(alone), _through_two(below)
+
+
+def _through_two(scene: Scene) -> Scene:
+    return replace(scene, label=f"{scene.label}, two API servers")
 
 
 async def put_up(client: Client, scene: Scene) -> None:

@@ -16,7 +16,7 @@ from quotatree.manifests import crd
 
 LOG: Final = logging.getLogger(__name__)
 
-LOOK: Final = 1.0
+KIND_LOOK: Final = 1.0
 """Seconds between looks whether the kind is there, while it cannot be listed."""
 
 
@@ -43,6 +43,6 @@ class Kind:
                 found = await self.find()
             except ClusterError as error:
                 LOG.warning("no word of the kind TreeQuota", extra={"error": str(error)})
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(KIND_LOOK)
             else:
                 return None if found is None else str(found["metadata"]["creationTimestamp"])

@@ -23,7 +23,7 @@ from quotatree.controller.ending import Ending
 from quotatree.controller.errands import Errands
 from quotatree.controller.events import Recorder
 from quotatree.controller.intake import Dirty, Intake
-from quotatree.controller.kind import LOOK, Kind
+from quotatree.controller.kind import KIND_LOOK, Kind
 from quotatree.controller.lag import Lag
 from quotatree.controller.newborn import Newborn
 from quotatree.controller.objects import Objects
@@ -161,7 +161,7 @@ class Controller:
     async def _do_without_the_kind(self) -> None:
         """Lead by what was remembered where the kind TreeQuota is not there to be listed."""
         while paths.TREE_QUOTAS in self._unlisted:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(KIND_LOOK)
             if self._unlisted == {paths.TREE_QUOTAS} and await self._kind.since() is None:
                 LOG.warning("there is no kind TreeQuota: going by the limits that were remembered")
                 self._unlisted.discard(paths.TREE_QUOTAS)

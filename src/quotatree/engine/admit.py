@@ -293,8 +293,10 @@ def _refuse(
     growth = review.growth
     account = ledger.account(*key)
     if account is None or _alone(review):
-        missed = [outlook.missed_under(ledger, x, asking=key) for x in limits]
-        if all(x.requested <= x.hard - x.charged + y for x, y in zip(limits, missed, strict=True)):
+        if all(
+            x.requested <= x.hard - x.charged + outlook.missed_under(ledger, x, asking=key)
+            for x in limits
+        ):
             return TryLater(reason=explain.MISSED, cause=Cause.BLIND)
         return Deny(limits=tuple(limits), requested=growth)
     ledger.release_hold(key)  # an earlier one is no room of its own

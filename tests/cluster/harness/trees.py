@@ -137,7 +137,7 @@ async def patiently(ask: Callable[[], Awaitable[object]]) -> None:
         try:
             await ask()
         except ClusterError as error:
-            if error.status not in {429, 500}:
+            if error.status != 429 and "failed calling webhook" not in str(error):
                 raise
             await asyncio.sleep(0.5)
         else:
